@@ -1,0 +1,1 @@
+"""Guides, one page a task, and the script that keeps the command pages true."""

@@ -1,0 +1,157 @@
+"""The interface behind which every host of a model stands. Knows nothing of judging, principles or run folders.
+
+An engine takes prompts as token ids (`engines.prompting` makes them) and does two things: it completes them, and it reads the
+log-probabilities of a few label tokens at the first position of the answer. What goes wrong with one request is a result with
+`error` set; only what stops the engine as a whole raises `EngineError`. Capabilities are declared, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from tenet.ids import Json
+from tenet.records import Finish
+
+if TYPE_CHECKING:
+    from engines.prompting import ChatTokenizer
+
+TokenIds = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do, in its own words.
+
+    `deterministic`: equal requests give bit-equal results whatever they are batched with. `batch`: how many requests a call should
+    carry for the engine to run near its full speed.
+    """
+
+    label_logprobs: bool
+    generates: bool
+    deterministic: bool
+    prefix_cache: bool
+    batch: int = 64
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How to draw a completion. `temperature` 0 is greedy. Tenet's own names; engines translate."""
+
+    max_tokens: int = 512
+    temperature: float = 1.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+
+    def as_json(self) -> Json:
+        """What goes into a fingerprint or a key."""
+        return {
+            "max_tokens": self.max_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "stop": list(self.stop),
+        }
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt as token ids, and the seed of its own random draw (ignored at temperature 0 and by label reads)."""
+
+    tokens: TokenIds
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens spent on a request; `cached_tokens` is None where the engine does not say."""
+
+    prompt_tokens: int
+    completion_tokens: int = 0
+    cached_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One generated text. `error` is empty unless `finish` is ERROR."""
+
+    text: str
+    finish: Finish
+    usage: Usage
+    tokens: TokenIds = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class LabelRead:
+    """Natural-log probabilities of each label at the next position, over the whole vocabulary, before any temperature.
+
+    `logprobs[i]` is the log of the summed probability of label i's surface variants; empty when `error` is set.
+    """
+
+    logprobs: tuple[float, ...]
+    usage: Usage
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What identifies the model behind an engine: goes into fingerprints and keys. `parameters` hold what changes results."""
+
+    engine: str
+    model: str
+    revision: str = ""
+    tokenizer_hash: str = ""
+    template_hash: str = ""
+    parameters: dict[str, Json] = field(default_factory=dict)
+
+    def as_json(self) -> Json:
+        """The fingerprint of the model, without the paths and hosts that do not change what it says."""
+        return {
+            "engine": self.engine, "model": self.model, "revision": self.revision, "tokenizer": self.tokenizer_hash,
+            "template": self.template_hash, "parameters": self.parameters,
+        }  # fmt: skip
+
+
+class Engine(Protocol):
+    """A host of one model. Use as a context manager, or call `close`; closing twice is harmless."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What identifies the model."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+        ...
+
+    @property
+    def tokenizer(self) -> ChatTokenizer:
+        """Makes this model's prompts from trusted and untrusted spans."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of prompt and completion together."""
+        ...
+
+    def generate(self, requests: Sequence[Request], params: SamplingParams) -> list[Completion]:
+        """Complete each request, in order. A prompt that leaves no room for one token comes back as an error result.
+
+        Raises:
+            EngineError: the engine itself has failed.
+        """
+        ...
+
+    def read_labels(self, requests: Sequence[Request], labels: Sequence[TokenIds]) -> list[LabelRead]:
+        """Read each label's log-probability right after each prompt; `labels[i]` lists the token ids of label i's variants.
+
+        Raises:
+            EngineError: the engine itself has failed, or declares no `label_logprobs`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model and its memory."""
+        ...

@@ -1,0 +1,85 @@
+"""What the scripted engine answers: a taste for texts, and the words of a policy, a critic and an editor that share it.
+
+Pure functions of texts and seeds. They know the headings of Tenet's own prompt templates, and nothing of tokens or engines.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tenet.errors import UsageError
+from tenet.ids import unit_interval
+
+Taste = Callable[[str], float]
+
+_PAIR: Final = re.compile(
+    r"### Response A\n(?P<a>.*?)\n\n### Response B\n(?P<b>.*)\n\n(?:### Principle\n|Which response)", re.DOTALL
+)
+_ONE: Final = re.compile(r"### Response\n(?P<text>.*?)\n\n### (?:Principle|Critique)\n", re.DOTALL)
+_WORDS: Final = (
+    "Thank you for asking. Please check the cable first. Then switch it off and on again. I am not sure about that. "
+    "Please let me know how it goes. Ask somebody who knows. It depends on many things. Read the manual. "
+    "I would rather not help with that. That is all there is to say."
+)
+_SENTENCES: Final = tuple(re.findall(r"[^.]+\.", _WORDS))
+KNOWN: Final = "longer, shorter, hash, or word:WORD"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A taste by its name: `longer`, `shorter`, `word:WORD` (more of it is better) or `hash` (arbitrary but steady)."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name not in ("longer", "shorter", "hash") and not re.fullmatch(r"word:\S+", self.name):
+            raise UsageError(f"the scripted engine has no rule {self.name!r}", hint=f"as its model, name {KNOWN}")
+
+    def score(self, text: str) -> float:
+        """How well a text is liked; differences of scores are log-odds."""
+        if self.name == "hash":
+            u = unit_interval("taste", text)
+            return math.log(u / (1.0 - u))
+        words = text.split()
+        if self.name.startswith("word:"):
+            wanted = self.name.removeprefix("word:").lower()
+            return 2.0 * sum(wanted in word.lower() for word in words)
+        return math.log1p(len(words)) * (2.0 if self.name == "longer" else -2.0)
+
+    def follows(self, text: str) -> bool:
+        """Whether a critic with this taste finds a text good enough."""
+        threshold = {"longer": 2.0 * math.log1p(20), "shorter": -2.0 * math.log1p(20), "hash": 0.0}
+        return self.score(text) > threshold.get(self.name, 1.0)
+
+    def improved(self, text: str) -> str:
+        """A text rewritten to be liked better."""
+        if self.name.startswith("word:"):
+            return f"{text} {self.name.removeprefix('word:').capitalize()}."
+        if self.name == "longer":
+            return f"{text} {_WORDS}"
+        return text.split(". ")[0]
+
+
+def pair_of(prompt: str) -> tuple[str, str] | None:
+    """The two responses that a pairwise prompt shows, None where there are none."""
+    match = _PAIR.search(prompt)
+    return (match["a"], match["b"]) if match else None
+
+
+def reply(prompt: str, rule: Rule, seed: int, *, parsed: bool = True) -> str:
+    """What the scripted model writes: a critique, a revision, or else an answer made of stock sentences."""
+    match = _ONE.search(prompt)
+    if match is None:
+        count = 1 + int(4 * unit_interval("length", prompt, seed))
+        places = [int(len(_SENTENCES) * unit_interval("sentence", prompt, seed, place)) for place in range(count)]
+        return " ".join(_SENTENCES[place].strip() for place in places)
+    text = match["text"]
+    if "### Critique\n" in prompt[match.end() - len("### Critique\n") :]:
+        return rule.improved(text)
+    verdict = "yes" if rule.follows(text) else "no"
+    finding = "follows" if verdict == "yes" else "does not follow"
+    return f"The response {finding} the principle." + (f"\nVerdict: {verdict}" if parsed else "")

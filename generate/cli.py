@@ -1,0 +1,203 @@
+"""The commands that make and look at datasets: generate, its steps alone, export and report. Knows click; the work is elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tenet.console import Console
+from tenet.errors import MissingInput, UsageError
+from tenet.ids import Json
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RUNS = Path("runs")
+
+
+def run_options(command: F) -> F:
+    """The arguments that all steps of a run share."""
+    options = [
+        click.argument("config", required=False, type=click.Path(path_type=Path)),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of run.yaml: --set judge.principles=each"),
+        click.option("--principles", metavar="FILE", help="Principles file, or the name of a shipped one."),
+        click.option("--prompts", metavar="FILE", help="Prompts: jsonl, csv, parquet, txt, or HH transcripts."),
+        click.option("--policy", metavar="MODEL", help="Model that answers the prompts: a folder or a hub id."),
+        click.option("--judge", metavar="MODEL", help="Model that judges the answers."),
+        click.option("--engine", type=click.Choice(["transformers", "vllm"]), help="Host of both models (short form). Default: transformers."),
+        click.option("--name", metavar="NAME", help="Folder of the run under --runs."),
+        click.option("--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where run folders are."),
+        click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N prompts."),
+        click.option("--relabel", is_flag=True, help="Judge anew what an edited principles file touches, and nothing else."),
+        click.option("--retry-failed", is_flag=True, help="Ask once more for what was given up."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@run_options
+@click.option("--dry-run", is_flag=True, help="Print calls and tokens, and spend nothing.")
+def generate(dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Sample, judge and pair: from prompts to a preference dataset.
+
+    Goes on where the run of that name stands; nothing recorded is asked twice. Stop it with Ctrl-C.
+
+    \b
+    Examples:
+      tenet generate run.yaml --dry-run
+      tenet generate run.yaml --limit 200 --set pairs.min_margin=0.5
+      tenet generate --principles helpfulness --prompts prompts.jsonl --policy MODEL --judge MODEL
+    """
+    from generate.pipeline import ALL, dry_run as count
+    from generate.show import show_plan
+
+    console = Console(json=as_json)
+    if dry_run:
+        show_plan(count(_order(given, ALL)), console)
+        return
+    _carry_out(_order(given, ALL), console)
+
+
+def _step(name: str, steps: Collection[str], text: str) -> click.Command:
+    """A command that carries out some of the steps."""
+
+    @run_options
+    def command(as_json: bool, **given: Any) -> None:
+        from generate.context import Step
+
+        _carry_out(_order(given, frozenset(Step(step) for step in steps)), Console(json=as_json))
+
+    return click.command(name, help=text)(command)
+
+
+sample = _step("sample", ["samples"], """Draw the policy's responses, and stop there.
+
+\b
+Example:
+  tenet sample run.yaml --limit 100""")  # fmt: skip
+judge = _step("judge", ["judgements"], """Judge the recorded responses, and stop there.
+
+\b
+Example:
+  tenet judge run.yaml --relabel""")  # fmt: skip
+pairs = _step("pairs", ["pairs", "critiques", "dataset"], """Choose pairs anew from what is judged, and write the dataset.
+
+Loads a model only where critiques are owed.
+
+\b
+Example:
+  tenet pairs run.yaml --set pairs.select=all --set pairs.min_margin=0.5""")  # fmt: skip
+revise = _step("revise", ["revisions", "dataset"], """Rewrite responses by critique, and write them as SFT data.
+
+\b
+Example:
+  tenet revise run.yaml --set revise.rounds=2 --set export=[sft]""")  # fmt: skip
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--to", "formats", multiple=True, metavar="FORMAT", help="trl-preference, trl-unpaired, reward or sft; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to. Default: dataset/ in the run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def export(run: Path, formats: tuple[str, ...], out: Path | None, as_json: bool) -> None:
+    """Write a run's dataset as Parquet, with its card.
+
+    \b
+    Example:
+      tenet export runs/support --to trl-unpaired --to sft --out kto-data
+    """
+    from generate.exporting import DATASET, export_run
+    from tenet.runs import Run
+
+    console = Console(json=as_json)
+    with Run.read(_folder(run)) as found:
+        configured = found.config.get("export")
+        names = list(formats) or [str(name) for name in (configured if isinstance(configured, list | tuple) else ["trl-preference"])]
+        folder = out or found.path / DATASET
+        reports = export_run(found, names, folder)
+    rows: list[list[Json]] = [[report.name, report.rows, *(report.splits.get(split, 0) for split in ("train", "test"))] for report in reports]
+    console.table(["format", "rows", "train", "test"], rows)
+    console.say(f"Written to {folder}")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: report.html in the run.")
+def report(run: Path, out: Path | None) -> None:
+    """Write one self-contained page about a run: what it asked, what it found, how far to trust it.
+
+    \b
+    Example:
+      tenet report runs/support
+    """
+    from generate.report import write_report
+
+    path = write_report(_folder(run), out)
+    Console().say(f"Written to {path}")
+
+
+def _carry_out(order: Any, console: Console) -> None:
+    from generate.pipeline import generate as carry_out
+    from generate.show import show_result
+
+    show_result(carry_out(order, console), order.steps, console)
+
+
+def _order(given: dict[str, Any], steps: Collection[Any]) -> Any:
+    """The order that a command line gives.
+
+    Raises:
+        UsageError: neither a run.yaml nor all of the short form.
+    """
+    from generate.pipeline import Order
+    from tenet.config import load_config, make_config
+    from tenet.runconfig import RunConfig
+
+    words = [*_short(given), *given["overrides"]]
+    file = given["config"]
+    if file is not None:
+        config = load_config(file, RunConfig, words)
+    else:
+        missing = [f"--{name}" for name in ("principles", "prompts", "policy", "judge") if not given[name]]
+        if missing:
+            raise UsageError(f"no run.yaml, and without one {', '.join(missing)} must be given", hint="tenet generate --help")
+        config = make_config({}, RunConfig, words)
+    return Order(config, given["runs"] / config.name, _command(), steps, given["relabel"], given["retry_failed"])
+
+
+def _short(given: dict[str, Any]) -> list[str]:
+    """The short form as overrides of run.yaml's keys."""
+    words = {
+        "principles": given["principles"], "prompts.path": given["prompts"], "policy.model": given["policy"],
+        "judge.model": given["judge"], "name": given["name"], "prompts.limit": given["limit"],
+    }  # fmt: skip
+    if given["config"] is None and not given["name"]:
+        words["name"] = Path(given["principles"] or "run").stem
+    if given["engine"]:
+        words |= {"policy.engine": given["engine"], "judge.engine": given["engine"]}
+    return [f"{key}={value}" for key, value in words.items() if value is not None]
+
+
+def _folder(run: Path) -> Path:
+    """A run by its folder, or by its name under runs/.
+
+    Raises:
+        MissingInput: there is no such folder.
+    """
+    for folder in (run, RUNS / run):
+        if (folder / "run.json").exists():
+            return folder
+    raise MissingInput(f"{run} is no run folder (it has no run.json)", hint="list them with: ls runs; make one with: tenet generate run.yaml")
+
+
+def _command() -> str:
+    """The command as it was given, to be given again; without the flags that are for once."""
+    once = {"--relabel", "--retry-failed"}
+    return shlex.join(["tenet", *(word for word in sys.argv[1:] if word not in once)])

@@ -1,0 +1,82 @@
+"""What every stage of a run shares, and the names of the stages. Knows no stage's work."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from constitution.model import Constitution
+from generate.shards import shards_of
+from tenet.console import Console
+from tenet.records import Prompt, Sample
+from tenet.runconfig import RunConfig
+from tenet.runs import Run
+from tenet.workers.local import StageReport
+
+
+class Step(StrEnum):
+    """The steps of a run in their order; each has the stage folder of its name, but `EXPORT`, which writes `dataset/`."""
+
+    PROMPTS = "prompts"
+    SAMPLES = "samples"
+    JUDGEMENTS = "judgements"
+    PAIRS = "pairs"
+    CRITIQUES = "critiques"
+    REVISIONS = "revisions"
+    EXPORT = "dataset"
+
+
+PREFERENCES = "preferences"
+
+
+@dataclass
+class Context:
+    """One command at work on one run. `reports` collects what each stage came to, `left_out` why pairs were not
+    made, once they are `derived`.
+    """
+
+    run: Run
+    config: RunConfig
+    constitution: Constitution
+    prompts: Sequence[Prompt]
+    console: Console
+    retry_failed: bool = False
+    reports: dict[Step, StageReport] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    derived: bool = False
+
+    @cached_property
+    def shards(self) -> list[Sequence[Prompt]]:
+        """The prompts by shard, in the order in which the run took them on."""
+        return shards_of(self.prompts)
+
+    def note(self, step: Step, report: StageReport) -> None:
+        """Keep what a stage came to; the parts of a stage done in several goes are added up."""
+        held = self.reports.get(step)
+        self.reports[step] = report if held is None else _added(held, report)
+
+    def samples(self, shard: int) -> Mapping[str, Sequence[Sample]]:
+        """The recorded samples of a shard by prompt id, in an order that does not depend on when each was drawn."""
+        stage = self.run.stage(Step.SAMPLES, Sample)
+        return by_prompt(stage.records(shard, ok=None))
+
+
+def by_prompt(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    """Group samples by prompt; within one by policy, then index."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        found[sample.prompt_id].append(sample)
+    for group in found.values():
+        group.sort(key=lambda sample: (sample.policy, sample.index, sample.id))
+    return found
+
+
+def _added(one: StageReport, other: StageReport) -> StageReport:
+    reasons = {name: one.reasons.get(name, 0) + other.reasons.get(name, 0) for name in {*one.reasons, *other.reasons}}
+    return StageReport(
+        one.planned + other.planned, one.ok + other.ok, one.failed + other.failed, one.asked + other.asked,
+        one.seconds + other.seconds, reasons,
+    )  # fmt: skip

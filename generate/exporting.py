@@ -1,0 +1,128 @@
+"""Writes a run's dataset: reads pairs, texts, critiques and revisions back from the run folder, in the order of its prompts.
+
+Knows no model; a run that is only looked at can be exported too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from generate.context import Step, by_prompt
+from generate.export import ExportReport, ExportSource, PairRow, RevisionRow, export_dataset
+from generate.export.card import write_card
+from generate.report.data import gather
+from generate.revising import rounds_of, stage_name
+from generate.shards import shards_of
+from tenet.errors import MissingInput
+from tenet.ids import Json
+from tenet.records import Critique, PreferencePair, Prompt, Revision, Sample
+from tenet.runs import Run
+
+DATASET = "dataset"
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """The rows of a run's dataset, shard by shard: what is in memory at once is one shard."""
+
+    run: Run
+    prompts: Sequence[Prompt]
+
+    def pairs(self) -> Iterator[PairRow]:
+        """The pairs in the order of their prompts."""
+        pairs = self.run.stage(Step.PAIRS, PreferencePair)
+        for number, shard in enumerate(shards_of(self.prompts)):
+            samples = self._samples(number)
+            critiques = self._critiques(number)
+            own: dict[str, list[PreferencePair]] = defaultdict(list)
+            for pair in pairs.records(number):
+                own[pair.prompt_id].append(pair)
+            for prompt in shard:
+                for pair in sorted(own.get(prompt.id, ()), key=lambda pair: (-pair.judge_margin, pair.id)):
+                    told = [*critiques.get(pair.chosen_id, ()), *critiques.get(pair.rejected_id, ())]
+                    yield PairRow(prompt, pair, samples[pair.chosen_id], samples[pair.rejected_id], _of(told, pair.principles))
+
+    def revisions(self) -> Iterator[RevisionRow]:
+        """The revisions in the order of their prompts, the rounds of a sample one after the other."""
+        stages = [self.run.stage(stage_name(number), Revision) for number in rounds_of(self.run)]
+        for number, shard in enumerate(shards_of(self.prompts)):
+            samples = self._samples(number)
+            found = {revision.id: revision for stage in stages for revision in stage.records(number)}
+            own: dict[str, list[tuple[str, Revision]]] = defaultdict(list)
+            for revision in found.values():
+                own[revision.prompt_id].append((_original(revision, found), revision))
+            for prompt in shard:
+                for original, revision in sorted(own.get(prompt.id, ()), key=lambda one: (one[0], one[1].round)):
+                    if original in samples:
+                        yield RevisionRow(prompt, samples[original], revision)
+
+    def _samples(self, shard: int) -> dict[str, Sample]:
+        found = by_prompt(self.run.stage(Step.SAMPLES, Sample).records(shard))
+        return {sample.id: sample for group in found.values() for sample in group}
+
+    def _critiques(self, shard: int) -> Mapping[str, list[Critique]]:
+        found: dict[str, list[Critique]] = defaultdict(list)
+        for critique in self.run.stage(Step.CRITIQUES, Critique).records(shard):
+            found[critique.sample_id].append(critique)
+        return found
+
+
+def export_run(run: Run, formats: Sequence[str], folder: Path) -> tuple[ExportReport, ...]:
+    """Write a run's dataset in these formats into a folder, and its card.
+
+    Raises:
+        UsageError: a format is not known.
+        MissingInput: the run has no pairs yet.
+        StorageFailed: the disk is full or not writable.
+    """
+    if Step.PAIRS not in run.manifest.stages:
+        raise MissingInput(f"{run.path} has no pairs yet.", hint=f"make them with: {run.command}")
+    rows = RunSource(run, list(run.stage(Step.PROMPTS, Prompt).records()))
+    source = ExportSource(
+        pairs=rows.pairs,
+        revisions=rows.revisions,
+        has_critiques=_holds(run, Step.CRITIQUES),
+        has_revisions=any(_holds(run, stage_name(number)) for number in rounds_of(run)),
+        provenance=provenance(run),
+    )
+    reports = export_dataset(source, formats, folder)
+    write_card(folder, gather(run.path), reports, source.provenance, pocket=uses_pocket(run.config))
+    return reports
+
+
+def uses_pocket(config: Mapping[str, Json]) -> bool:
+    """Whether a run's models are the bundled pocket models, which are no judges of real text."""
+    policy = config.get("policy")
+    asked = [config.get("judge"), *(policy if isinstance(policy, list | tuple) else [policy])]
+    models = [str(one.get("model", "")) for one in asked if isinstance(one, Mapping)]
+    return any(Path(model).parts[-3:-1] == ("pocket", "models") for model in models)
+
+
+def provenance(run: Run) -> dict[str, Json]:
+    """What every file of a dataset says of its origin: models, seed and principles; no times, no paths."""
+    return {
+        "identity": dict(run.fingerprint.identity),
+        "principles": run.fingerprint.growth.get("principles"),
+        "tenet": run.fingerprint.informational.get("tenet-rlaif"),
+    }
+
+
+def _holds(run: Run, step: str) -> bool:
+    entry = run.manifest.stages.get(step)
+    return entry is not None and any(shard.counts.ok for shard in entry.shards.values())
+
+
+def _of(critiques: Sequence[Critique], principles: Sequence[str]) -> tuple[Critique, ...]:
+    """The critiques under a pair's own principles; all of them where the whole constitution was asked at once."""
+    asked = set(principles) - {""}
+    return tuple(critique for critique in critiques if not asked or critique.principle in asked)
+
+
+def _original(revision: Revision, found: Mapping[str, Revision]) -> str:
+    """The id of the sample that a chain of revisions began with."""
+    while revision.parent_id in found:
+        revision = found[revision.parent_id]
+    return revision.parent_id

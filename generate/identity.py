@@ -1,0 +1,31 @@
+"""What makes a generation run the run it is: the fingerprint's three parts, from the seed, the models and the principles.
+
+What may change on the same run (which pairs are chosen, whether critiques are written, what is exported) is in no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from generate.intake import Input
+from generate.sampling import Policy
+from judges.pairwise import PairwiseJudge
+from tenet.ids import Json
+from tenet.runs import Fingerprint, versions
+
+PRINCIPLES = "principles"
+
+
+def fingerprint(seed: int, policies: Sequence[Policy], judge: PairwiseJudge, found: Input) -> Fingerprint:
+    """The fingerprint of a run; the principles and the prompts are its growth."""
+    identity: dict[str, Json] = {"seed": seed}
+    for policy in policies:
+        identity[f"policy {policy.name}"] = {
+            "model": policy.engine.info.as_json(),
+            "sampling": policy.params.as_json(),
+            "samples": policy.samples,
+            "system": policy.system,
+        }
+    identity["judge"] = judge.fingerprint
+    growth: dict[str, Json] = {PRINCIPLES: judge.constitution.digest, "prompts": found.digest}
+    return Fingerprint(identity, growth, versions())

@@ -1,0 +1,168 @@
+"""Gathers a `ReportData` from a run folder: knows where things lie. The counting is in `walk`, the words elsewhere.
+
+Whatever a run does not have yet (training, evaluation, pairs) is left out. A run that is being written can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from generate.context import Step
+from generate.report import facts
+from generate.report.findings import Findings
+from generate.report.headline import headline, standfirst, tiles
+from generate.report.measured import evaluation_of, trainings_of
+from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Training
+from generate.report.notices import notices
+from generate.report.source import Principles, as_mapping, principle_rows, principles_of, read_json
+from generate.report.walk import STAGE_TYPES, Walked, examples, walk
+from tenet.ids import Json
+from tenet.runs import Run
+
+STATS, EVALUATION, LABELS, TRAIN = "stats.json", "evaluation.json", "labels.jsonl", "train"
+_ASKING: Final = (Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES)
+POCKET: Final = "pocket"
+
+
+def gather(path: Path, *, evaluation: Path | None = None, trainings: Sequence[Path] | None = None) -> ReportData:
+    """Everything that the report of the run at `path` shows.
+
+    `evaluation` and `trainings` name files and folders outside the run; by default its own `evaluation.json` and
+    the folders in its `train/` are read.
+
+    Raises:
+        MissingInput: there is no run folder at `path`, or a shard does not read back.
+        InvalidInput: a file of the run is not what it should be.
+    """
+    with Run.read(path) as run:
+        found = walk(run)
+        stats = read_json(path / STATS)
+        principles = principles_of(run)
+        numbers = _findings(run, found, principles, evaluation_of(read_json(evaluation or path / EVALUATION)))
+        return _report(run, found, stats, principles, numbers, trainings_of(trainings or _train_folders(path)))
+
+
+def _report(
+    run: Run,
+    found: Walked,
+    stats: Mapping[str, Json],
+    principles: Principles,
+    numbers: Findings,
+    trainings: tuple[Training, ...],
+) -> ReportData:
+    judge = as_mapping(run.config.get("judge"))
+    policies = facts.policy_facts(run.config.get("policy"))
+    verdicts = found.verdicts
+    return ReportData(
+        name=run.name,
+        created=_when(run.created),
+        version=metadata.version("tenet-rlaif"),
+        principles_name=principles.name,
+        principles_version=principles.file.version if principles.file else "",
+        principles_digest=principles.digest,
+        judge=facts.judge_facts(judge),
+        policies=policies,
+        headline=headline(numbers),
+        standfirst=standfirst(numbers),
+        tiles=tiles(numbers),
+        notices=notices(numbers),
+        funnel=_funnel(found, stats),
+        principles=tuple(numbers.principles),
+        outcomes=facts.outcomes(verdicts.outcomes),
+        margins=numbers.margins,
+        positions=numbers.positions,
+        label_mass=numbers.label_mass,
+        lengths=numbers.lengths,
+        policy_rows=found.policy_rows,
+        trainings=trainings,
+        evaluation=numbers.evaluation,
+        examples=examples(run),
+        costs=facts.costs(found, str(judge.get("model", "")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)),
+        stages=facts.stage_rows(run),
+        files=facts.file_rows(run),
+        fingerprint=facts.pretty(run.fingerprint.as_json()),
+        config=facts.text_of(run.path / "run.yaml"),
+    )
+
+
+def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evaluation | None) -> Findings:
+    verdicts = found.verdicts
+    failed = sum(count for name, count in verdicts.outcomes.items() if name not in ("first", "second", "tie"))
+    return Findings(
+        prompts=found.prompts,
+        pairs=found.pairs,
+        calls=verdicts.calls,
+        failed=failed,
+        compared=verdicts.compared,
+        positions=verdicts.positions,
+        label_mass=verdicts.label_mass,
+        lengths=found.lengths,
+        margins=verdicts.margins,
+        principles=principle_rows(verdicts.principles, principles.file),
+        principles_name=principles.name,
+        principles_lost=principles.why,
+        evaluation=evaluation,
+        anchors=_anchors(run),
+        pocket=_is_pocket(run.config),
+        owed=_owed(run),
+        resume=run.command,
+    )
+
+
+def _funnel(found: Walked, stats: Mapping[str, Json]) -> tuple[FunnelStep, ...]:
+    """The funnel with the reasons that only the run's statistics know."""
+
+    def losses(name: str) -> list[Loss]:
+        counted = as_mapping(stats.get(name)).items()
+        return [Loss(reason, count) for reason, count in counted if isinstance(count, int) and count > 0]
+
+    return facts.funnel(found, losses("left_out"), losses("reading"), losses("unjudged"))
+
+
+def _owed(run: Run) -> int:
+    """Rows that the last command planned and that are not on the books yet."""
+    planned = {name: entry.planned for name, entry in run.manifest.stages.items() if name in _ASKING}
+    return sum(
+        max(0, count - run.stage(name, STAGE_TYPES[name]).counts().rows)
+        for name, count in planned.items()
+        if count is not None
+    )
+
+
+def _anchors(run: Run) -> int:
+    """How many human labels lie in the run."""
+    return sum(1 for line in facts.text_of(run.path / LABELS).splitlines() if line.strip())
+
+
+def _train_folders(path: Path) -> list[Path]:
+    return sorted(folder for folder in (path / TRAIN).glob("*") if folder.is_dir())
+
+
+def _when(created: str) -> str:
+    """A time stamp as people write it; as it stands where it is none."""
+    try:
+        when = datetime.strptime(created, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return created
+    return f"{when.day} {when:%B %Y, %H:%M} {when.tzname()}"
+
+
+def _calls(run: Run, step: Step) -> int:
+    return run.stage(step, STAGE_TYPES[step]).counts().rows if step in run.manifest.stages else 0
+
+
+def _is_pocket(config: Mapping[str, Json]) -> bool:
+    """Whether the judge or a policy is one of the bundled models: a model folder inside a folder of that name."""
+    policies = config.get("policy")
+    named = [config.get("judge"), *(policies if isinstance(policies, list | tuple) else [policies])]
+    models = [str(as_mapping(one).get("model", "")) for one in named]
+    return any(Path(model).parts[-3:-1] == (POCKET, "models") for model in models)
+
+
+def _seconds(stats: Mapping[str, Json]) -> dict[str, float]:
+    """How long each stage took, as far as the run's statistics say."""
+    return {name: value for name, value in as_mapping(stats.get("seconds")).items() if isinstance(value, int | float)}

@@ -1,0 +1,155 @@
+"""Turns a run's configuration, manifest and counts into rows of words for the page. Knows no records and no HTML.
+
+Reads the resolved configuration as plain JSON, so that a run made by a newer version still gets its report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from generate.report.model import CostRow, FunnelStep, Loss, StageRow
+from generate.report.walk import Tokens, Walked
+from generate.report.words import number, plural
+from tenet.ids import Json
+from tenet.records import Finish
+from tenet.runs import Run
+
+Facts = tuple[tuple[str, str], ...]
+
+OUTCOMES: Final = {
+    "first": "the response shown first",
+    "second": "the response shown second",
+    "tie": "tie",
+    "low_mass": "too little on A and B",
+    "unparsed": "unreadable answer",
+    "refused": "refused",
+    "error": "error",
+}
+MODES: Final = {
+    "sampled": "one principle drawn for each prompt",
+    "each": "every principle that applies, one by one",
+    "whole": "the whole file at once",
+}
+
+
+def judge_facts(judge: Mapping[str, Json]) -> Facts:
+    """Who judged, and how."""
+    rows = [("Model", judge.get("model")), ("Engine", judge.get("engine"))]
+    rows.append(("Reads", "the letter's probability, both orders averaged"))
+    rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
+    return _present(rows)
+
+
+def policy_facts(policies: Json) -> Facts:
+    """Who wrote the responses, and how they were drawn."""
+    listed = policies if isinstance(policies, Sequence) and not isinstance(policies, str) else [policies]
+    rows: list[tuple[str, Json]] = []
+    for policy in listed:
+        if not isinstance(policy, Mapping):
+            continue
+        drawn = [f"{policy.get('samples')} a prompt", f"temperature {_plain(policy.get('temperature'))}"]
+        rows += [("Model", policy.get("model")), ("Engine", policy.get("engine"))]
+        rows.append(("Drawn", ", ".join(drawn)))
+    return _present(rows)
+
+
+def funnel(
+    found: Walked, left_out: Sequence[Loss], read: Sequence[Loss], unjudged: Sequence[Loss]
+) -> tuple[FunnelStep, ...]:
+    """The steps from prompts to pairs.
+
+    `read` says what the reading of prompts left out, `unjudged` which prompts were not judged and why, `left_out`
+    why candidate pairs were not made.
+    """
+    verdicts = found.verdicts
+    lost = Loss("failed or empty", found.unusable), Loss("same text as another response", found.identical)
+    cut = found.finishes.get(Finish.LENGTH.value, 0)
+    note = (
+        f"{plural(cut, 'response')} reached the token limit and {'was' if cut == 1 else 'were'} judged as cut."
+        if cut
+        else ""
+    )
+    steps = [
+        FunnelStep("Prompts taken on", found.prompts, "prompts", _some(read)),
+        FunnelStep("Responses to compare", found.samples - sum(loss.count for loss in lost), "responses", _some(lost), note),
+        FunnelStep(
+            "Pairs with an opinion", verdicts.pairs, "pairs",
+            _some([*unjudged, Loss("no opinion, or not asked yet", max(0, found.comparable - verdicts.pairs))]),
+        ),
+        FunnelStep(
+            "Preference pairs exported", found.pairs, "pairs",
+            _some(left_out),
+            f"From {plural(found.paired, 'prompt')}." if found.pairs else "",
+        ),
+    ]  # fmt: skip
+    return tuple(steps) if found.prompts or found.samples else ()
+
+
+def outcomes(counted: Mapping[str, int]) -> dict[str, int]:
+    """Outcomes of judge calls in words, opinions first, kinds that never happened left out."""
+    return {words: counted[name] for name, words in OUTCOMES.items() if counted.get(name)}
+
+
+def costs(
+    found: Walked, judge: str, policies: Facts, seconds: Mapping[str, float], critiques: int
+) -> tuple[CostRow, ...]:
+    """What each stage asked of its model."""
+    drawn = " and ".join(value for name, value in policies if name == "Model")
+    rows = [
+        _cost("Sampling", drawn, found.sampling, seconds.get("samples")),
+        _cost("Judging", judge, found.judging, seconds.get("judgements")),
+        CostRow("Critiques", judge, critiques, seconds=seconds.get("critiques")),
+    ]
+    return tuple(row for row in rows if row.calls)
+
+
+def _cost(stage: str, model: str, tokens: Tokens, seconds: float | None) -> CostRow:
+    return CostRow(stage, model, tokens.calls, tokens.prompt, tokens.cached, tokens.completion, seconds)
+
+
+def stage_rows(run: Run) -> tuple[StageRow, ...]:
+    """Every published stage of the run."""
+    rows = []
+    for name, entry in run.manifest.stages.items():
+        counts = [shard.counts for shard in entry.shards.values()]
+        ok, failed = sum(c.ok for c in counts), sum(c.failed for c in counts)
+        rows.append(StageRow(name, ok + failed, failed, len(counts)))
+    return tuple(rows)
+
+
+def file_rows(run: Run) -> Facts:
+    """Published files with their checksums: shards as the manifest has them, dataset files as they are."""
+    from tenet.ids import file_digest
+
+    shards = [
+        (f"{name}/{shard:05d}.parquet", entry.sha256)
+        for name, stage in run.manifest.stages.items()
+        for shard, entry in sorted(stage.shards.items())
+    ]
+    dataset = [path for path in sorted((run.path / "dataset").rglob("*")) if path.is_file()]
+    return (*shards, *((str(path.relative_to(run.path)), file_digest(path)) for path in dataset))
+
+
+def pretty(value: Json) -> str:
+    """JSON to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def text_of(path: Path) -> str:
+    """A text file, empty where there is none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _some(losses: Sequence[Loss]) -> tuple[Loss, ...]:
+    return tuple(loss for loss in losses if loss.count)
+
+
+def _plain(value: Json) -> str:
+    return number(float(value), 2).rstrip("0").rstrip(".") if isinstance(value, int | float) else str(value)
+
+
+def _present(rows: Sequence[tuple[str, Json]]) -> Facts:
+    return tuple((name, str(value)) for name, value in rows if value not in (None, ""))

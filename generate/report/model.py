@@ -1,0 +1,323 @@
+"""What a report shows, as plain frozen records: every number is worked out before a page is drawn.
+
+Knows no run folder (`generate.report.data` reads one) and no HTML (`generate.report.render` draws it). A part that
+a run does not have is None or empty, and the page then leaves it out or says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How much a notice matters: SERIOUS means that the data should not be trained on before it is looked into."""
+
+    SERIOUS = "serious"
+    CAUTION = "caution"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the reader has to know before any figure: what was seen, what it means, and what to do."""
+
+    level: Level
+    title: str
+    body: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share in [0, 1] with its 95 % interval; `count` is the number of units that it was taken over."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference of two shares (trained minus base) in [-1, 1], with its 95 % interval where one is known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One of the few figures at the head of the page."""
+
+    label: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How many units a step of the funnel left out, and why."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """One step from prompts to pairs: how many units came out of it, of which unit, and what was left out."""
+
+    name: str
+    count: int
+    unit: str
+    lost: tuple[Loss, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts between neighbouring `edges` (one more edge than counts)."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """The number of values counted."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How certain the judge was, both orders averaged: `certainty` bins max(p, 1 - p) of judged pairs in [0.5, 1]."""
+
+    certainty: Histogram
+    median: float
+    close_share: float
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Positions:
+    """What the order of showing did to the verdicts.
+
+    `consistency`: share of questions where both orders name the same winner. `first_slot`: share of opinions won by
+    the slot shown first. `mean_gap`: mean of P(first) - 1/2. `grid[i][j]`: questions by P(winner better) when it
+    was shown first (column j) and second (row i), in equal bins of [0, 1]. `single` questions were answered in one
+    order only.
+    """
+
+    questions: int
+    flips: int
+    single: int
+    consistency: Rate
+    first_slot: Rate
+    mean_gap: float
+    grid: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class PrincipleRow:
+    """What one principle contributed. `asked` counts judge calls, `questions` unordered pairs with an opinion.
+
+    `followed`: share of decided questions whose winner is also the winner of the pair in the final ranking.
+    `strength`: mean |log-odds| of its debiased p. `within`: asked only together with the others, so it has no
+    figures of its own. `decided`: share of questions where both orders name the same winner.
+    """
+
+    id: str
+    text: str
+    tier: str
+    weight: float
+    source: str = ""
+    within: bool = False
+    prompts: int = 0
+    asked: int = 0
+    questions: int = 0
+    failures: int = 0
+    decided: Rate | None = None
+    followed: Rate | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True)
+class PolicyRow:
+    """One of several mixed policies, and the share of its comparisons with the others that it won (ties half)."""
+
+    name: str
+    samples: int
+    comparisons: int
+    wins: Rate | None
+
+
+@dataclass(frozen=True)
+class LabelMass:
+    """P(A) + P(B) over the judge's whole vocabulary: how much of its answer was a verdict at all."""
+
+    histogram: Histogram
+    median: float
+    lowest_tenth: float
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How response length and preference go together over the exported pairs (lengths in characters)."""
+
+    longer_chosen: Rate
+    mean_chosen: float
+    mean_rejected: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a plot: (x, y) points in rising x."""
+
+    label: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A small plot of training: one quantity over steps."""
+
+    title: str
+    caption: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training run that used the data: its kind, facts in words, and its curves."""
+
+    kind: str
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class AttributeRow:
+    """The rate of one attribute on held-out prompts, before and after. `asked`: the principles file asks for it."""
+
+    name: str
+    base: Rate
+    trained: Rate
+    change: Change
+    asked: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the trained policy does on prompts that it was not trained on, beside the base policy."""
+
+    base_name: str
+    trained_name: str
+    prompts: int
+    rows: tuple[AttributeRow, ...]
+    win_rate: Rate | None = None
+    judge: str = ""
+    self_judged: bool = False
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class CritiqueView:
+    """A critique as shown beside a response."""
+
+    principle: str
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ResponseView:
+    """One response of an example pair; `cut` counts the characters left out of `text`."""
+
+    id: str
+    text: str
+    policy: str
+    score: float
+    critiques: tuple[CritiqueView, ...] = ()
+    cut: int = 0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a prompt as shown."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """An exported pair in full. `group` says why it was picked; `p_shown`: P(chosen better) shown first, and second."""
+
+    group: str
+    prompt_id: str
+    turns: tuple[Turn, ...]
+    chosen: ResponseView
+    rejected: ResponseView
+    p_chosen: float
+    flipped: bool
+    principles: tuple[str, ...]
+    p_shown: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """What a stage asked of its model. None where the engine does not say."""
+
+    stage: str
+    model: str
+    calls: int
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage of the run folder: recorded rows, failures kept as rows, and shards published."""
+
+    name: str
+    rows: int
+    failed: int
+    shards: int
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a page shows. Order and wording are the page's own."""
+
+    name: str
+    created: str
+    version: str
+    principles_name: str
+    principles_version: str
+    principles_digest: str
+    judge: tuple[tuple[str, str], ...]
+    policies: tuple[tuple[str, str], ...]
+    headline: str
+    standfirst: str
+    tiles: tuple[Tile, ...]
+    notices: tuple[Notice, ...]
+    funnel: tuple[FunnelStep, ...]
+    principles: tuple[PrincipleRow, ...]
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    margins: Margins | None = None
+    positions: Positions | None = None
+    label_mass: LabelMass | None = None
+    lengths: Lengths | None = None
+    policy_rows: tuple[PolicyRow, ...] = ()
+    trainings: tuple[Training, ...] = ()
+    evaluation: Evaluation | None = None
+    examples: tuple[Example, ...] = ()
+    costs: tuple[CostRow, ...] = ()
+    stages: tuple[StageRow, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    fingerprint: str = ""
+    config: str = ""

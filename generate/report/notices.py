@@ -1,0 +1,170 @@
+"""What a reader must know before any figure: rules over a run's numbers, with every threshold in one place.
+
+Knows no run folder and no HTML. A rule is a generator of notices; to add one, write it and name it in `RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from generate.report.findings import Findings
+from generate.report.model import Level, Notice
+from generate.report.words import SPACE, between, change_between, percent, plural, points
+
+FEW_PAIRS: Final = 100
+LOW_CONSISTENCY: Final = 0.8
+VERY_LOW_CONSISTENCY: Final = 0.6
+MANY_FAILURES: Final = 0.05
+TOO_MANY_FAILURES: Final = 0.2
+LOW_MASS: Final = 0.9
+ODD_SLOT: Final = 0.1
+ODD_LENGTH: Final = 0.2
+WEAK_PRINCIPLE: Final = 0.6
+ENOUGH_QUESTIONS: Final = 20
+
+_ORDER = (Level.SERIOUS, Level.CAUTION, Level.NOTE)
+_LENGTH_WORDS = ("brief", "short", "long", "thorough", "concise", "length", "detail", "sentence")
+
+
+def notices(found: Findings) -> tuple[Notice, ...]:
+    """Every notice that the numbers call for, the most serious first."""
+    fired = [notice for rule in RULES for notice in rule(found)]
+    return tuple(sorted(fired, key=lambda notice: _ORDER.index(notice.level)))
+
+
+def unfinished(found: Findings) -> Iterator[Notice]:
+    """Work is owed."""
+    if found.owed:
+        body = (
+            f"{plural(found.owed, 'row')} of work were not recorded when this page was written;"
+            " every figure below is of the part that was."
+        )
+        mend = f"Go on with: {found.resume}" if found.resume else ""
+        yield Notice(Level.CAUTION, "This run is not finished", body, mend)
+
+
+def size(found: Findings) -> Iterator[Notice]:
+    """Too little to train on."""
+    if found.pairs == 0:
+        mend = "The funnel below says where they were lost."
+        yield Notice(Level.SERIOUS, "No preference pairs", "There is nothing to train on.", mend)
+    elif found.pairs < FEW_PAIRS:
+        body = f"{plural(found.pairs, 'pair')} are enough to read, and too few to train a policy on."
+        yield Notice(Level.CAUTION, "Few pairs", body, "Give more prompts, or draw more responses for each.")
+
+
+def failures(found: Findings) -> Iterator[Notice]:
+    """Calls that came to no opinion."""
+    part = found.failed / found.calls if found.calls else 0.0
+    if part > MANY_FAILURES:
+        body = (
+            f"{found.failed:,} of {found.calls:,} judge calls ({percent(part)}) gave no opinion."
+            " They are counted as failures, never as ties."
+        )
+        level = Level.SERIOUS if part > TOO_MANY_FAILURES else Level.CAUTION
+        yield Notice(level, "Many calls without an opinion", body, "The outcomes below say why.")
+
+
+def order(found: Findings) -> Iterator[Notice]:
+    """The order of showing decides too much."""
+    if found.positions is None:
+        return
+    same, slot = found.positions.consistency, found.positions.first_slot
+    if same.value < LOW_CONSISTENCY:
+        body = (
+            f"Both orders of showing name the same winner in only {percent(same.value)} of the questions"
+            f" ({between(same)}); a coin would reach 50{SPACE}%. Averaging removes the bias and leaves little opinion."
+        )
+        mend = "Try a stronger judge, plainer principles, or pairs.min_margin to keep only clear verdicts."
+        level = Level.SERIOUS if same.value < VERY_LOW_CONSISTENCY else Level.CAUTION
+        yield Notice(level, "The judge often changes its mind with the order", body, mend)
+    if slot.low > 0.5 + ODD_SLOT or slot.high < 0.5 - ODD_SLOT:
+        side, share = ("first", slot.value) if slot.value > 0.5 else ("second", 1 - slot.value)
+        body = (
+            f"The response shown {side} won {percent(share)} of the calls. Both orders are averaged,"
+            " so the labels are not tilted, but they are weaker."
+        )
+        yield Notice(Level.NOTE, f"The judge favours the response shown {side}", body)
+
+
+def label_mass(found: Findings) -> Iterator[Notice]:
+    """The judge says other things than a verdict."""
+    if found.label_mass and found.label_mass.lowest_tenth < LOW_MASS:
+        body = (
+            f"In a tenth of the calls less than {percent(found.label_mass.lowest_tenth)} of the judge's probability"
+            " went to A or B; the rest went to other words."
+        )
+        mend = (
+            "Set judge.chat_template_kwargs (enable_thinking: false for thinking models)"
+            " or judge.prefill, so that the letter comes first."
+        )
+        yield Notice(Level.CAUTION, "Low label mass", body, mend)
+
+
+def lengths(found: Findings) -> Iterator[Notice]:
+    """Length wins although nobody asked for it."""
+    if found.lengths is None or any(word in row.text.lower() for row in found.principles for word in _LENGTH_WORDS):
+        return
+    longer = found.lengths.longer_chosen.value
+    if abs(longer - 0.5) > ODD_LENGTH:
+        word, share = ("longer", longer) if longer > 0.5 else ("shorter", 1 - longer)
+        body = (
+            f"The {word} response was chosen in {percent(share)} of the pairs."
+            " If no principle asks for it, a policy will learn length first."
+        )
+        yield Notice(Level.NOTE, f"The {word} response usually wins", body)
+
+
+def principles(found: Findings) -> Iterator[Notice]:
+    """Principles that cannot be shown, that the judge cannot apply, or that were never asked."""
+    if found.principles_lost:
+        mend = "Put the file back as it was, or judge anew with --relabel."
+        yield Notice(Level.NOTE, "The principles file is not the one that was asked about", found.principles_lost, mend)
+    weak = [
+        row.id
+        for row in found.principles
+        if row.decided and row.questions >= ENOUGH_QUESTIONS and row.decided.value < WEAK_PRINCIPLE
+    ]
+    if weak:
+        title = f"{plural(len(weak), 'principle')} that the judge cannot apply"
+        body = f"{', '.join(weak)}: the two orders seldom agree on a winner, so these labels are mostly doubt."
+        yield Notice(Level.CAUTION, title, body, "Reword it as a behaviour that can be seen in a text.")
+    silent = [row.id for row in found.principles if row.asked == 0 and not row.within]
+    if silent and found.calls:
+        body = f"{', '.join(silent)}: no prompt of this run drew or matched it."
+        yield Notice(Level.NOTE, f"{plural(len(silent), 'principle')} never asked", body)
+
+
+def training(found: Findings) -> Iterator[Notice]:
+    """Training did not do what the file asks for."""
+    for row in found.asked:
+        if row.change.value <= 0 or (row.change.low is not None and row.change.low <= 0):
+            body = (
+                f"The file asks for {row.name}; its rate changed by {points(row.change.value)} points"
+                f" ({change_between(row.change) or 'no interval'})."
+            )
+            mend = "Look at the margins and the principle's strength below, then train for longer."
+            yield Notice(Level.CAUTION, f"Training did not raise {row.name}", body, mend)
+
+
+def standing(found: Findings) -> Iterator[Notice]:
+    """What the figures can and cannot say."""
+    if found.calls and not found.anchors:
+        body = (
+            "No human labels were given, so nothing here says whether people would agree with its verdicts."
+            " A consistent judge can be consistently wrong."
+        )
+        mend = "Label some of the exported pairs, and import them with tenet labels import."
+        yield Notice(Level.CAUTION, "This judge has not been checked against people", body, mend)
+    if found.pocket:
+        body = (
+            "The bundled models know only the pocket world, a help desk made of templates."
+            " These figures prove that the loop works; they say nothing about real text."
+        )
+        yield Notice(Level.NOTE, "Pocket models", body)
+
+
+RULES: Final[tuple[Callable[[Findings], Iterator[Notice]], ...]] = (
+    unfinished, size, failures, order, label_mass, lengths, principles, training, standing,
+)  # fmt: skip

@@ -1,0 +1,99 @@
+"""Small readers of what lies in a run folder beside its stages: JSON files and the principles file. Knows no page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generate.report.model import PrincipleRow
+from generate.report.verdicts import PrincipleTally
+from tenet.errors import InvalidInput, Problem, TenetError
+from tenet.ids import Json
+from tenet.runs import Run
+
+if TYPE_CHECKING:
+    from constitution.model import Constitution, Principle
+
+
+def read_json(path: Path) -> Mapping[str, Json]:
+    """A JSON object from a file; empty where there is no file.
+
+    Raises:
+        InvalidInput: the file holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError("it holds no JSON object")
+    except ValueError as error:
+        raise InvalidInput("A file of the run cannot be read.", [Problem(str(error), path)]) from error
+    return value
+
+
+def as_mapping(value: Json) -> Mapping[str, Json]:
+    """The value where it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+@dataclass(frozen=True)
+class Principles:
+    """A run's principles as far as they can be known now.
+
+    `file` is None where the file is gone, cannot be read, or is not the one that the run was judged by; `why` then
+    says so.
+    """
+
+    name: str
+    digest: str
+    file: Constitution | None = None
+    why: str = ""
+
+
+def principles_of(run: Run) -> Principles:
+    """The principles file that a run names, if it is still the one that was asked about."""
+    from constitution.load import load
+
+    named, digest = str(run.config.get("principles") or ""), str(run.fingerprint.growth.get("principles") or "")
+    name = Path(named).stem
+    try:
+        file = load(named)
+    except TenetError:
+        return Principles(name, digest, None, f"{named} cannot be read any more, so the texts are left out.")
+    if digest and file.digest != digest:
+        why = f"{named} has changed since this run was judged, so the texts are left out."
+        return Principles(file.name, digest, None, why)
+    return Principles(file.name, file.digest, file)
+
+
+def principle_rows(tallies: Mapping[str, PrincipleTally], file: Constitution | None) -> tuple[PrincipleRow, ...]:
+    """One row for each active principle and for each one asked, in the file's order.
+
+    Where the whole file was asked at once (id ""), that row comes first and the principles carry no figures.
+    """
+    known = {principle.id: principle for principle in file.active} if file else {}
+    ids = [*([""] if "" in tallies else []), *known, *sorted(set(tallies) - set(known) - {""})]
+    return tuple(_row(name, known.get(name), tallies.get(name), whole="" in tallies) for name in ids)
+
+
+def _row(name: str, principle: Principle | None, tally: PrincipleTally | None, *, whole: bool) -> PrincipleRow:
+    tally = tally or PrincipleTally()
+    return PrincipleRow(
+        id=name,
+        text=principle.text if principle else "",
+        tier=principle.tier.value if principle else "principle",
+        weight=principle.weight if principle else 1.0,
+        source=principle.source if principle else "",
+        prompts=tally.prompts,
+        asked=tally.asked,
+        questions=tally.questions,
+        failures=tally.failures,
+        decided=tally.decided.rate,
+        followed=tally.followed.rate,
+        strength=tally.strength.mean,
+        within=whole and bool(name),
+    )

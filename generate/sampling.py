@@ -1,0 +1,109 @@
+"""The sample stage: which completions are owed for a shard of prompts, and how a completion becomes a `Sample`.
+
+Knows engines and prompts; no judge, no principle. A sample's key covers the model, the sampling parameters, the prompt's token ids, the
+draw's seed and its index, so a longer prompt list or more samples a prompt only add keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from engines.base import Completion, Engine, Request, SamplingParams, TokenIds
+from engines.prompting import trusted, untrusted
+from generate.context import Context, Step
+from generate.shards import LazyShards
+from tenet.ids import content_id, seed_from
+from tenet.records import Finish, Prompt, Sample
+from tenet.runs import Row
+from tenet.workers.local import Task, run_stage
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One completion that is owed: of which prompt, and the request that gets it."""
+
+    key: str
+    prompt_id: str
+    index: int
+    policy: str
+    request: Request
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy as the stage sees it: its name in the records, its engine, and how it is drawn from."""
+
+    name: str
+    engine: Engine
+    params: SamplingParams
+    samples: int
+    system: str = ""
+
+    def tokens(self, prompt: Prompt) -> TokenIds:
+        """A prompt through the model's chat template; `system` goes in front unless the prompt has a system turn of its own."""
+        turns = [(message.role, [untrusted(message.content)]) for message in prompt.messages]
+        if self.system and prompt.messages[0].role != "system":
+            turns.insert(0, ("system", [trusted(self.system)]))
+        return self.engine.tokenizer.chat(turns)
+
+    def draws(self, prompt: Prompt, seed: int) -> Iterator[Draw]:
+        """What is owed for one prompt; `seed` is the run's."""
+        tokens = self.tokens(prompt)
+        same = content_id("draw", self.engine.info.as_json(), self.params.as_json(), list(tokens))
+        for index in range(self.samples):
+            own = seed_from(seed, prompt.id, self.name, index)
+            yield Draw(content_id("sample", same, prompt.id, self.name, own, index), prompt.id, index, self.name, Request(tokens, own))
+
+
+def owed(prompts: Sequence[Prompt], policy: Policy, seed: int) -> list[Task[Draw]]:
+    """Every draw of a shard, recorded or not, in the order of the prompts."""
+    return [Task(draw.key, draw) for prompt in prompts for draw in policy.draws(prompt, seed)]
+
+
+def draw(policy: Policy, tasks: Sequence[Task[Draw]]) -> list[Row[Sample]]:
+    """Ask the policy for a batch of draws. A failed one stays as a row with its reason."""
+    draws = [task.payload for task in tasks]
+    completions = policy.engine.generate([one.request for one in draws], policy.params)
+    return [_row(one, completion) for one, completion in zip(draws, completions, strict=True)]
+
+
+def _row(one: Draw, completion: Completion) -> Row[Sample]:
+    failed = completion.finish is Finish.ERROR
+    sample = Sample(
+        id=one.key,
+        prompt_id=one.prompt_id,
+        index=one.index,
+        text=completion.text,
+        policy=one.policy,
+        finish=completion.finish,
+        seed=one.request.seed,
+        prompt_tokens=completion.usage.prompt_tokens,
+        completion_tokens=completion.usage.completion_tokens,
+        reason=completion.error,
+    )
+    return Row(one.key, sample, ok=not failed, reason=completion.error)
+
+
+def sample_all(context: Context, policies: Sequence[Policy]) -> None:
+    """Draw what is owed from each policy, one model at a time.
+
+    Raises:
+        TooManyFailures: more than `max_failures` of a policy's draws failed.
+    """
+    stage = context.run.stage(Step.SAMPLES, Sample)
+    for policy in policies:
+        with context.console.progress(f"sampling {policy.name}") as progress:
+            report = run_stage(
+                stage, _shards(context, policy), partial(draw, policy), batch=policy.engine.capabilities.batch, progress=progress,
+                max_failures=context.config.max_failures, retry_failed=context.retry_failed,
+            )  # fmt: skip
+        context.note(Step.SAMPLES, report)
+        policy.engine.close()
+    if len(policies) > 1:
+        stage.plan(len(context.prompts) * sum(policy.samples for policy in policies))
+
+
+def _shards(context: Context, policy: Policy) -> LazyShards[Draw]:
+    return LazyShards(len(context.shards), lambda shard: owed(context.shards[shard], policy, context.config.seed))

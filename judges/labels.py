@@ -1,0 +1,59 @@
+"""Reads a verdict out of the log-probabilities of two labels. Knows no engine and no text; pure arithmetic.
+
+P(A) and P(B) over the whole vocabulary are renormalised to p = P(A) / (P(A) + P(B)). Their sum, the label
+mass, says whether the model was about to answer at all: where it is low, p is a ratio of two improbable
+things, and no opinion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from judges.probability import sigmoid
+from tenet.records import Outcome
+
+_FLOOR: Final = -9000.0
+"""Servers write -9999 for a log-probability that they do not have; no model gives one this low."""
+_SLACK: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class LabelVerdict:
+    """What two log-probabilities come to.
+
+    `p_first` is None unless the outcome is an opinion; `mass` where there is none.
+    """
+
+    outcome: Outcome
+    p_first: float | None = None
+    mass: float | None = None
+    reason: str = ""
+
+
+def read_verdict(logprobs: Sequence[float], min_mass: float) -> LabelVerdict:
+    """Turn natural-log probabilities [2] of (first is better, second is better) into a verdict.
+
+    NaN, a missing value (-9999 and below) or a "probability" over 1 is an ERROR. A mass below `min_mass` is
+    LOW_MASS, and keeps its mass for the record. p of exactly 0.5 is a TIE.
+    """
+    if len(logprobs) != 2:
+        return LabelVerdict(
+            Outcome.ERROR, reason=f"{len(logprobs)} label log-probabilities came back instead of 2"
+        )
+    if not all(_FLOOR < value <= _SLACK for value in logprobs):
+        shown = ", ".join(f"{value:g}" for value in logprobs)
+        return LabelVerdict(
+            Outcome.ERROR, reason=f"the labels' log-probabilities are no numbers to use: {shown}"
+        )
+    first, second = logprobs
+    mass = min(1.0, math.exp(first) + math.exp(second))
+    if mass < min_mass:
+        return LabelVerdict(
+            Outcome.LOW_MASS, mass=mass, reason=f"label mass {mass:.3g} is below {min_mass:g}"
+        )
+    p = sigmoid(first - second)
+    outcome = Outcome.TIE if p == 0.5 else Outcome.FIRST if p > 0.5 else Outcome.SECOND
+    return LabelVerdict(outcome, p, mass)

@@ -1,0 +1,184 @@
+"""Asks a model which of two responses follows a principle better, and reads one token's log-probabilities.
+
+One question shows one order; callers ask both (`generate.schedule` does). The layout is fixed: prompt and
+responses first, the principle with its question last, so that questions about the same pair share all but
+their tails in a prefix cache, and an edited principle changes only its own keys. Only the whole-constitution
+mode puts principles in front, where the prompts that they apply to share them. Knows no run folder, and
+nothing of what becomes of a judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from constitution.model import Constitution, Principle, Tier
+from constitution.select import applying, draw
+from engines.base import Engine, LabelRead
+from judges.asks import Ask, Questionnaire, conversation, load_template
+from judges.labels import LabelVerdict, read_verdict
+from tenet.errors import JudgeUnfit
+from tenet.ids import Json
+from tenet.records import Judgement, Outcome, Prompt, Sample
+
+LABELS: Final = ("A", "B")
+_RULE_NOTE: Final = " (A rule: it decides before the others.)"
+
+
+class Mode(StrEnum):
+    """What a prompt's pairs are judged by: one principle drawn for it, each that applies, or all at once."""
+
+    SAMPLED = "sampled"
+    EACH = "each"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairAsk(Ask):
+    """A question about two responses, the first of which is shown first."""
+
+    first_id: str
+    second_id: str
+
+
+class PairwiseJudge:
+    """A model as a judge of pairs by a constitution.
+
+    `min_label_mass` is the least P(A) + P(B) that counts as an answer.
+
+    Raises:
+        JudgeUnfit: the engine reads no label log-probabilities, or a label is no single token for it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        constitution: Constitution,
+        mode: Mode | str = Mode.SAMPLED,
+        *,
+        seed: int = 0,
+        min_label_mass: float = 0.5,
+    ) -> None:
+        if not engine.capabilities.label_logprobs:
+            raise JudgeUnfit(
+                f"the engine {engine.info.engine} does not read the log-probabilities of labels",
+                hint="judge with engine: vllm or engine: transformers",
+            )
+        self.engine = engine
+        self.constitution = constitution
+        self.mode = Mode(mode)
+        self.seed = seed
+        self.min_label_mass = min_label_mass
+        self.name = engine.info.model
+        self.labels = engine.tokenizer.label_set(LABELS)
+        template = load_template("pairwise-whole" if self.mode is Mode.WHOLE else "pairwise")
+        self._questions = Questionnaire(engine, template, "pairwise", self._parameters())
+        self._asked: tuple[Prompt | None, tuple[_Question, ...]] = (None, ())
+
+    @property
+    def fingerprint(self) -> dict[str, Json]:
+        """What identifies this judge in a run: its model, template, labels and manner of asking."""
+        return {
+            "kind": "pairwise",
+            "mode": self.mode.value,
+            "seed": self.seed,
+            "model": self.engine.info.as_json(),
+            "template": self._questions.template.digest,
+            "parameters": self._parameters(),
+        }
+
+    def principles(self, prompt: Prompt) -> tuple[str, ...]:
+        """Name the principles that this prompt's pairs are judged by.
+
+        Empty where none applies: then nothing is asked.
+        """
+        if self.mode is Mode.SAMPLED:
+            drawn = draw(self.constitution, prompt, self.seed)
+            return () if drawn is None else (drawn.id,)
+        return tuple(principle.id for principle in applying(self.constitution, prompt))
+
+    def asks(self, prompt: Prompt, first: Sample, second: Sample) -> list[PairAsk]:
+        """Make the questions about one pair in one order.
+
+        There is one a principle with `each`, else one; none where no principle applies.
+        """
+        if self._asked[0] is not prompt:
+            self._asked = (prompt, self._make(prompt))
+        return [self._ask(prompt, first, second, question) for question in self._asked[1]]
+
+    def judge(self, asks: Sequence[PairAsk]) -> list[Judgement]:
+        """Answer questions in one call to the engine, in order. What goes wrong with one is its outcome.
+
+        Raises:
+            EngineError: the engine itself has failed.
+        """
+        sent = [ask for ask in asks if not ask.problem]
+        reads = iter(self.engine.read_labels([ask.request for ask in sent], self.labels) if sent else [])
+        return [self._unasked(ask) if ask.problem else self._judgement(ask, next(reads)) for ask in asks]
+
+    def _parameters(self) -> dict[str, Json]:
+        return {"labels": [list(ids) for ids in self.labels], "min_label_mass": self.min_label_mass}
+
+    def _make(self, prompt: Prompt) -> tuple[_Question, ...]:
+        ids = self.principles(prompt)
+        chosen = [principle for principle in self.constitution.active if principle.id in ids]
+        if self.mode is Mode.WHOLE:
+            return (_Question(None, {"principles": listed(chosen)}),) if chosen else ()
+        return tuple(_Question(p.id, {"principle": p.text, "question": p.compare_question}) for p in chosen)
+
+    def _ask(self, prompt: Prompt, first: Sample, second: Sample, question: _Question) -> PairAsk:
+        tokens = self._questions.tokens(
+            prompt=conversation(prompt),
+            response_a=first.text.strip(),
+            response_b=second.text.strip(),
+            **question.fields,
+        )
+        return PairAsk(
+            key=self._questions.key((prompt.id, first.id, second.id, question.principle or ""), tokens),
+            prompt_id=prompt.id,
+            principle=question.principle,
+            tokens=tokens,
+            problem=self._questions.problem(tokens),
+            first_id=first.id,
+            second_id=second.id,
+        )
+
+    def _unasked(self, ask: PairAsk) -> Judgement:
+        return self._record(ask, LabelVerdict(Outcome.ERROR, reason=ask.problem), None)
+
+    def _judgement(self, ask: PairAsk, read: LabelRead) -> Judgement:
+        if read.error:
+            return self._record(ask, LabelVerdict(Outcome.ERROR, reason=read.error), read)
+        return self._record(ask, read_verdict(read.logprobs, self.min_label_mass), read)
+
+    def _record(self, ask: PairAsk, verdict: LabelVerdict, read: LabelRead | None) -> Judgement:
+        return Judgement(
+            id=ask.record_id,
+            prompt_id=ask.prompt_id,
+            first_id=ask.first_id,
+            second_id=ask.second_id,
+            judge=self.name,
+            outcome=verdict.outcome,
+            p_first=verdict.p_first,
+            label_mass=verdict.mass,
+            principle=ask.principle,
+            prompt_tokens=read.usage.prompt_tokens if read else None,
+            cached_tokens=read.usage.cached_tokens if read else None,
+            reason=verdict.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """The fields of a template that do not depend on the pair."""
+
+    principle: str | None
+    fields: dict[str, str]
+
+
+def listed(principles: Sequence[Principle]) -> str:
+    """Write principles as a list, one a line; rules come first and say that they are rules."""
+    ordered = sorted(principles, key=lambda principle: principle.tier is not Tier.RULE)
+    return "\n".join(f"- {p.text.strip()}{_RULE_NOTE if p.tier is Tier.RULE else ''}" for p in ordered)

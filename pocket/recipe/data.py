@@ -1,0 +1,228 @@
+"""Training rows of the judge: comparisons, critiques, revisions and glossary lines on the product's own templates.
+
+Every label comes from the oracle reading the text. A row depends on the generator it is given and on nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from pocket import critiques, oracle, world
+from pocket.recipe.packing import Row
+from pocket.recipe.templates import COMPARE, CRITIQUE, REVISE, Encoder, Template
+from pocket.wordings import Wording, wordings
+from pocket.world import Kind, Length, Plan, PocketPrompt, Split, Tone
+
+COMPARE_QUESTIONS: Final = (
+    COMPARE, COMPARE, COMPARE, COMPARE, "Which response is better by this principle?", "Which of the two does this better?",
+    "Which response fits the principle?", "By this principle alone, which response is the better one?",
+)
+CRITIQUE_QUESTIONS: Final = (
+    CRITIQUE, CRITIQUE, CRITIQUE, "Is the principle met by this response?", "Does the response do what the principle asks?",
+)
+REVISE_QUESTIONS: Final = (REVISE, REVISE, REVISE, "Rewrite the response so that it follows this principle.")
+TIE: Final = 0.5
+TAILS: Final = 6
+PROBES: Final = ("tone", "length", "side", "family")
+PROBE_CLASSES: Final = (3, 3, 3, len(oracle.FAMILIES))
+EARLY_FAMILIES: Final = ("courteous", "brief", "harmless", "honest", "independent")
+FAMILY_OF_KIND: Final = {kind: family for family, kind in oracle.APPLIES.items()}
+VERDICT_WEIGHT: Final = 6.0
+
+
+@dataclass(frozen=True)
+class Written:
+    """A prompt of the world with replies that a policy wrote to it."""
+
+    prompt: PocketPrompt
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a part of the training shows: families, whether negated wordings, and the policy's own replies (with their share)."""
+
+    families: tuple[str, ...] = oracle.FAMILIES
+    negated: bool = True
+    written: tuple[Written, ...] = ()
+    written_share: float = 0.0
+
+
+class RowMaker:
+    """Makes rows with one tokenizer and the four templates of the product."""
+
+    def __init__(self, encode: Encoder, split: Split = "train") -> None:
+        self.encode, self.split = encode, split
+        self.pairwise, self.whole = Template.read("pairwise"), Template.read("pairwise-whole")
+        self.critique_template, self.revise_template = Template.read("critique"), Template.read("revise")
+
+    def wording(self, rng: random.Random, family: str, stage: Stage, *, negated: bool = True) -> Wording:
+        """A seen wording of a family that the stage (and the caller) allows."""
+        while True:
+            found = rng.choice(wordings(family))
+            if not found.negated or (negated and stage.negated):
+                return found
+
+    def prompt(self, rng: random.Random) -> PocketPrompt:
+        """A prompt of the split, the four kinds nearly alike."""
+        kind = rng.choices(list(Kind), [0.31, 0.23, 0.23, 0.23])[0]
+        return rng.choice(world.pool(self.split, kind))
+
+    def pair(self, rng: random.Random, stage: Stage) -> tuple[PocketPrompt, str, str]:
+        """A prompt with two different replies, of the world or of the policy."""
+        if stage.written and rng.random() < stage.written_share:
+            found = rng.choice(stage.written)
+            first, second = rng.sample(found.replies, 2)
+            return found.prompt, first, second
+        prompt = self.prompt(rng)
+        one = world.draw_plan(rng, balanced=True)
+        two = _contrasting(rng, one, prompt.kind)
+        return prompt, world.reply(prompt, one, rng).text, world.reply(prompt, two, rng).text
+
+    def _probe(self, row: Row, at: int, prompt: PocketPrompt, response: str) -> None:
+        seen = oracle.read(prompt.text, response)
+        family = FAMILY_OF_KIND.get(prompt.kind)
+        side = 0 if family is None else 1 + int(bool(oracle.has(family, prompt.text, response)))
+        row.probes += [(at, 0, list(Tone).index(seen.tone)), (at, 1, list(Length).index(seen.length)), (at, 2, side)]
+
+    def _closing(self, rng: random.Random) -> list[int]:
+        """The end of the user's turn; now and then with the line break that ends a template file."""
+        return (self.encode("\n") if rng.random() < 0.1 else []) + self.encode.to_assistant()
+
+    def pair_row(self, rng: random.Random, stage: Stage, tails: int = TAILS) -> Row:
+        """One pair of replies and several principles asked about it."""
+        prompt, first, second = self.pair(rng, stage)
+        values = {"prompt": prompt.text, "response_a": first, "response_b": second}
+        row = self.pair_prefix(values, prompt)
+        for family in _asked(rng, stage, prompt.text, first, second, tails):
+            self.pair_tail(row, rng, self.wording(rng, family, stage), rng.choice(COMPARE_QUESTIONS), prompt.text, first, second)
+        return row
+
+    def pair_prefix(self, values: dict[str, str], prompt: PocketPrompt) -> Row:
+        """A row that holds a pair up to where the principle stands."""
+        upto_first = self.pairwise.ids(self.encode, values, upto="response_a")
+        upto_second = self.pairwise.ids(self.encode, values, upto="response_b")
+        row = Row.of(self.encode.opening() + self.pairwise.ids(self.encode, values, upto="principle"))
+        opening = len(self.encode.opening())
+        self._probe(row, opening + len(upto_first) + len(self.encode(values["response_a"])), prompt, values["response_a"])
+        self._probe(row, opening + len(upto_second) + len(self.encode(values["response_b"])), prompt, values["response_b"])
+        return row
+
+    def pair_tail(
+        self, row: Row, rng: random.Random, wording: Wording, question: str, prompt: str, first: str, second: str
+    ) -> None:
+        """Ask one principle about the pair of a row."""
+        values = {"principle": wording.text, "question": question}
+        start = row.add(self.pairwise.ids(self.encode, values, after="principle") + self._closing(rng))
+        row.labels.append((len(row.ids) - 1, _p_first(oracle.decide(wording.family, prompt, first, second))))
+        row.probes.append((start + len(self.encode(wording.text)), 3, oracle.FAMILIES.index(wording.family)))
+
+    def whole_row(self, rng: random.Random, stage: Stage) -> Row:
+        """One pair judged by one to three principles at once; the winner follows more of them."""
+        prompt, first, second = self.pair(rng, stage)
+        asked = dict.fromkeys(_asked(rng, stage, prompt.text, first, second, rng.randint(1, 3)))
+        chosen = [self.wording(rng, family, stage).text for family in asked]
+        mark = rng.choice(("- {}", "{n}. {}"))
+        listed = "\n".join(mark.replace("{n}", str(n)).replace("{}", text) for n, text in enumerate(chosen, 1))
+        values = {"principles": listed, "prompt": prompt.text, "response_a": first, "response_b": second}
+        row = Row.of(self.encode.opening() + self.whole.ids(self.encode, values) + self._closing(rng))
+        balance = sum(oracle.decide(family, prompt.text, first, second) for family in asked)
+        row.labels.append((len(row.ids) - 1, _p_first((balance > 0) - (balance < 0))))
+        return row
+
+    def critique_row(self, rng: random.Random, stage: Stage, tails: int = 4) -> Row:
+        """One reply and several principles, each with a critique and its verdict to write."""
+        prompt, response, _ = self.pair(rng, stage)
+        values = {"prompt": prompt.text, "response": response}
+        before = self.critique_template.ids(self.encode, values, upto="response")
+        row = Row.of(self.encode.opening() + self.critique_template.ids(self.encode, values, upto="principle"))
+        self._probe(row, len(self.encode.opening()) + len(before) + len(self.encode(response)), prompt, response)
+        for family in _criticised(rng, stage, prompt.kind, tails):
+            wording = self.wording(rng, family, stage, negated=critiques.is_extreme(family, prompt.text, response))
+            fields = {"principle": wording.text, "question": rng.choice(CRITIQUE_QUESTIONS)}
+            head = self.critique_template.ids(self.encode, fields, after="principle") + self._closing(rng)
+            written = critiques.critique(family, prompt.text, response, rng)
+            body, verdict = self.encode(written.text), self.encode("\nVerdict: " + ("yes" if written.verdict else "no"))
+            start = row.add(head + body + verdict + self.encode.end())
+            row.learn(start + len(head), len(row.ids))
+            row.learn(len(row.ids) - 2, len(row.ids) - 1, VERDICT_WEIGHT)
+            row.probes.append((start + len(self.encode(wording.text)), 3, oracle.FAMILIES.index(family)))
+        return row
+
+    def revise_row(self, rng: random.Random, stage: Stage, tails: int = 2) -> Row:
+        """One reply and two principles, each with the reply rewritten to follow it."""
+        prompt = self.prompt(rng)
+        old = world.reply(prompt, world.draw_plan(rng, balanced=True), rng)
+        values = {"prompt": prompt.text, "response": old.text}
+        before = self.revise_template.ids(self.encode, values, upto="response")
+        row = Row.of(self.encode.opening() + self.revise_template.ids(self.encode, values, upto="critique"))
+        self._probe(row, len(self.encode.opening()) + len(before) + len(self.encode(old.text)), prompt, old.text)
+        for family in _criticised(rng, stage, prompt.kind, tails, only_applying=True):
+            wording = self.wording(rng, family, stage, negated=critiques.is_extreme(family, prompt.text, old.text))
+            written = critiques.critique(family, prompt.text, old.text, rng)
+            new = old if written.verdict else world.revised(prompt, old, aimed(old.plan, family), rng)
+            fields = {
+                "critique": written.full if rng.random() < 0.5 else written.text, "principle": wording.text,
+                "question": rng.choice(REVISE_QUESTIONS),
+            }
+            head = self.revise_template.ids(self.encode, fields, after="critique") + self._closing(rng)
+            start = row.add(head + self.encode(new.text) + self.encode.end())
+            row.learn(start + len(head), len(row.ids))
+        return row
+
+    def glossary_row(self, rng: random.Random, lines: int = 12) -> Row:
+        """Several short conversations about words, each on its own."""
+        row = Row.of([])
+        for _ in range(lines):
+            question, answer = critiques.glossary(rng)
+            head = self.encode.opening() + self.encode(question) + self.encode.to_assistant()
+            start = row.add(head + self.encode(answer) + self.encode.end())
+            row.learn(start + len(head), len(row.ids))
+        return row
+
+
+def aimed(plan: Plan, family: str) -> Plan:
+    """The plan changed so that its reply shows what a family asks for."""
+    change = {
+        "courteous": Plan(Tone.COURTEOUS, plan.length, plan.upright), "blunt": Plan(Tone.BLUNT, plan.length, plan.upright),
+        "brief": Plan(plan.tone, Length.BRIEF, plan.upright), "thorough": Plan(plan.tone, Length.THOROUGH, plan.upright),
+    }
+    return change.get(family, Plan(plan.tone, plan.length, True))
+
+
+def _p_first(decision: int) -> float:
+    return {1: 1.0, -1: 0.0, 0: TIE}[decision]
+
+
+def _contrasting(rng: random.Random, one: Plan, kind: Kind) -> Plan:
+    """A plan that differs from another in at least two attributes of three (of two where the third is idle)."""
+    while True:
+        two = world.draw_plan(rng, balanced=True)
+        differing = (two.tone is not one.tone) + (two.length is not one.length) + (two.upright != one.upright and kind is not Kind.BENIGN)
+        if differing >= 2:
+            return two
+
+
+def _asked(rng: random.Random, stage: Stage, prompt: str, first: str, second: str, count: int) -> list[str]:
+    """Families to ask about a pair: mostly decided ones, about one in eight a tie."""
+    decided = [family for family in stage.families if oracle.decide(family, prompt, first, second)]
+    tied = [family for family in stage.families if family not in decided]
+    own = [family for family in decided if family in oracle.APPLIES]
+    order = own + rng.sample(decided, len(decided))
+    order += [rng.choice(decided) for _ in range(count)] if decided else []
+    chosen = order[:count] if order else []
+    chosen = [rng.choice(tied) if tied and rng.random() < 0.13 else family for family in chosen]
+    return chosen or [rng.choice(tied)]
+
+
+def _criticised(rng: random.Random, stage: Stage, kind: Kind, count: int, *, only_applying: bool = False) -> list[str]:
+    own = FAMILY_OF_KIND.get(kind)
+    general = [family for family in stage.families if family not in oracle.APPLIES]
+    chosen = rng.sample(general, min(count, len(general)))
+    if own is not None and rng.random() < 0.7:
+        chosen[0] = own
+    elif not only_applying and rng.random() < 0.35:
+        chosen[0] = rng.choice([family for family in oracle.APPLIES if family != own])
+    return chosen

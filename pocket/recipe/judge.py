@@ -1,0 +1,183 @@
+"""The judge: labels read at one token, critiques and revisions written, from packed rows with two kinds of side lessons.
+
+Small linear probes on a middle layer learn, during training only, to tell tone, length and side at the end of each response and the
+family at the end of each principle; without them opposite principles cancel each other for long (both ways of reading are right half the
+time). The probes are thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+from pocket import oracle
+from pocket.recipe.data import EARLY_FAMILIES, PROBE_CLASSES, RowMaker, Stage, Written
+from pocket.recipe.loop import Schedule, fit
+from pocket.recipe.models import new_model
+from pocket.recipe.packing import Batch, Row, collate
+from pocket.recipe.sampling import written_by
+from pocket.recipe.templates import Encoder
+from pocket.wordings import WordingSplit, wordings
+
+SEED: Final = 23
+ROWS: Final = 12
+SCHEDULE: Final = Schedule(steps=2600, rate=2e-3, warmup=120)
+EARLY_STEPS: Final = 250
+WRITTEN_FROM: Final = 1500
+SHARES: Final = {"pair": 0.6, "critique": 0.16, "revise": 0.14, "whole": 0.04, "glossary": 0.06}
+PROBED_LAYER: Final = 2
+WORD_WEIGHT: Final = 0.5
+PROBE_WEIGHT: Final = 0.3
+
+
+class Pupil(nn.Module):
+    """The judge in training: the model and its probes."""
+
+    def __init__(self, model: Qwen3ForCausalLM) -> None:
+        super().__init__()
+        self.model = model
+        self.probes = nn.ModuleList(nn.Linear(model.config.hidden_size, classes) for classes in PROBE_CLASSES)
+
+    def states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Last and probed hidden states, each flattened to [rows * length, hidden]."""
+        out = self.model.model(
+            input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, output_hidden_states=True, use_cache=False
+        )
+        return out.last_hidden_state.flatten(0, 1), out.hidden_states[PROBED_LAYER].flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many labels of a family were right, of how many."""
+
+    right: int
+    asked: int
+
+
+def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple[Tensor, dict[str, float]]:
+    """Soft cross-entropy of the labels over the whole vocabulary, plus weighted text loss and probes."""
+    assert isinstance(pupil, Pupil)
+    last, middle = pupil.states(batch)
+    logits = pupil.model.lm_head(last[batch.label_at]).log_softmax(-1)
+    label = -(batch.label_p * logits[:, labels[0]] + (1 - batch.label_p) * logits[:, labels[1]])
+    total = label.mean() if len(label) else last.sum() * 0
+    figures: dict[str, float] = {}
+    decided = batch.label_p != 0.5
+    if decided.any():
+        said = logits[:, labels[0]] > logits[:, labels[1]]
+        figures["acc"] = float((said == (batch.label_p > 0.5))[decided].float().mean())
+        figures["label"] = float(label.detach().mean())
+    if len(batch.word_at):
+        words = F.cross_entropy(pupil.model.lm_head(last[batch.word_at]), batch.word_id, reduction="none")
+        mean = (words * batch.word_weight).sum() / batch.word_weight.sum()
+        total = total + WORD_WEIGHT * mean
+        figures["text"] = float(words.detach().mean())
+    for kind, probe in enumerate(pupil.probes):
+        chosen = batch.probe_kind == kind
+        if chosen.any():
+            probed = F.cross_entropy(probe(middle[batch.probe_at[chosen]]), batch.probe_class[chosen])
+            total = total + PROBE_WEIGHT * probed
+            figures[f"p{kind}"] = float(probed.detach())
+    return total, figures
+
+
+def stage_of(step: int, written: tuple[Written, ...]) -> Stage:
+    """What is shown at a step: one polarity first, then all families, at last replies of the policy among the rest."""
+    if step < EARLY_STEPS:
+        return Stage(EARLY_FAMILIES, negated=False)
+    return Stage(written=written, written_share=0.3 if step >= WRITTEN_FROM else 0.0)
+
+
+def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> list[Row]:
+    """Rows of all kinds in their shares."""
+    makers: dict[str, Callable[[], Row]] = {
+        "pair": lambda: maker.pair_row(rng, stage), "critique": lambda: maker.critique_row(rng, stage),
+        "revise": lambda: maker.revise_row(rng, stage), "whole": lambda: maker.whole_row(rng, stage),
+        "glossary": lambda: maker.glossary_row(rng),
+    }
+    kinds = rng.choices(list(SHARES), list(SHARES.values()), k=count)
+    return [makers[kind]() for kind in kinds]
+
+
+def make_batch(maker: RowMaker, step: int, written: tuple[Written, ...]) -> Batch:
+    """The batch of a step: rows of like length out of four batches' worth, the same whenever it is made."""
+    rng = random.Random(f"judge:{SEED}:{step // 4}")
+    rows = sorted(make_rows(maker, rng, stage_of(step // 4 * 4, written), 4 * ROWS), key=lambda row: len(row.ids))
+    part = rows[(step % 4) * ROWS : (step % 4 + 1) * ROWS]
+    return collate(part, int(maker.encode.tokenizer.pad_token_id))
+
+
+def quick_scores(pupil: Pupil, maker: RowMaker, split: WordingSplit, pairs: int, seed: int) -> dict[str, Score]:
+    """Accuracy on decided labels by family, on world pairs, with seen or unseen wordings. A watch, not the benchmark."""
+    rng = random.Random(f"watch:{seed}")
+    rows, families = [], []
+    for _ in range(pairs):
+        prompt, first, second = maker.pair(rng, Stage())
+        row = maker.pair_prefix({"prompt": prompt.text, "response_a": first, "response_b": second}, prompt)
+        for family in oracle.FAMILIES:
+            if oracle.decide(family, prompt.text, first, second):
+                maker.pair_tail(row, rng, rng.choice(wordings(family, split)), "Which response follows this principle better?",
+                                 prompt.text, first, second)
+                families.append(family)
+        rows.append(row)
+    return _score(pupil, maker, rows, families)
+
+
+def _score(pupil: Pupil, maker: RowMaker, rows: list[Row], families: list[str]) -> dict[str, Score]:
+    first, second = maker.encode.labels
+    right: list[bool] = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), ROWS):
+            batch = collate(rows[start : start + ROWS], int(maker.encode.tokenizer.pad_token_id))
+            logits = pupil.model.lm_head(pupil.states(batch)[0][batch.label_at])
+            right += ((logits[:, first] > logits[:, second]) == (batch.label_p > 0.5)).tolist()
+    found = {family: [ok for ok, name in zip(right, families, strict=True) if name == family] for family in oracle.FAMILIES}
+    return {family: Score(sum(oks), len(oks)) for family, oks in found.items()}
+
+
+def _line(scores: dict[str, Score]) -> str:
+    return " ".join(f"{family[:5]}={score.right / max(1, score.asked):.2f}" for family, score in scores.items())
+
+
+def _mean(scores: Iterable[Score]) -> float:
+    rates = [score.right / max(1, score.asked) for score in scores]
+    return sum(rates) / len(rates)
+
+
+def train_judge(
+    tokenizer: PreTrainedTokenizerFast,
+    policy: Qwen3ForCausalLM,
+    work: Path,
+    say: Callable[[str], None],
+    publish: Callable[[Qwen3ForCausalLM], None],
+) -> Qwen3ForCausalLM:
+    """Train the judge, or go on from the checkpoint in `work`. A judge that is above 0.8 on the watch is published on the way."""
+    encode = Encoder(tokenizer)
+    maker = RowMaker(encode)
+    written = written_by(policy, encode, work / "written.json", say)
+    pupil = Pupil(new_model("judge", tokenizer, SEED))
+
+    def watch(step: int) -> None:
+        pupil.eval()
+        seen, unseen = (quick_scores(pupil, maker, split, 48, step) for split in ("seen", "unseen"))
+        pupil.train()
+        say(f"watch {step} seen {_mean(seen.values()):.3f} {_line(seen)} | unseen {_mean(unseen.values()):.3f} {_line(unseen)}")
+        with (work / "watch.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"step": step, "seen": _mean(seen.values()), "unseen": _mean(unseen.values())}) + "\n")
+        if min(score.right / max(1, score.asked) for score in seen.values()) > 0.7 and _mean(seen.values()) > 0.8:
+            publish(pupil.model)
+
+    fit(
+        pupil, lambda step: make_batch(maker, step, written), lambda model, batch: judge_loss(model, batch, encode.labels), SCHEDULE,
+        work / "judge.pt", say, watch, 200,
+    )
+    return pupil.model

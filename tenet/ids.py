@@ -1,0 +1,57 @@
+"""Content ids: what a record is called follows from what it holds. Knows nothing of the records themselves.
+
+The rule is a contract, for ids are compared across machines and releases: SHA-256 over canonical JSON (keys sorted, no white space,
+UTF-8, no NaN), written in hex. Records carry the first `ID_LENGTH` digits (96 bits: a collision among 10^9 records has a chance of
+about 10^-11); files and fingerprints carry all 64.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ID_LENGTH = 24
+
+Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
+
+
+def canonical_json(value: Json) -> str:
+    """Write a value so that equal values give equal text.
+
+    Raises:
+        ValueError: for NaN or an infinity, which JSON cannot carry.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of a value's canonical JSON, 64 hex digits."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
+
+
+def content_id(kind: str, *parts: Json) -> str:
+    """The id of a record of this kind with this content, `ID_LENGTH` hex digits."""
+    return digest([kind, *parts])[:ID_LENGTH]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unit_interval(*parts: Json) -> float:
+    """A number in (0, 1) that depends on nothing but the parts: 53 bits of their digest.
+
+    The strict bounds let callers take its logarithm, as weighted rendezvous hashing does.
+    """
+    (word,) = struct.unpack(">Q", bytes.fromhex(digest(list(parts))[:16]))
+    return ((word >> 11) + 0.5) / (1 << 53)
+
+
+def seed_from(*parts: Json) -> int:
+    """A non-negative 31-bit seed that depends on nothing but the parts."""
+    return int(digest(list(parts))[:8], 16) & 0x7FFF_FFFF

@@ -1,0 +1,175 @@
+"""The keys of run.yaml: what a generation run is told. Knows the rules between them, and nothing that carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from tenet.config import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan, Shape, as_json, to_yaml
+from tenet.ids import Json
+
+__all__ = [
+    "JudgeConfig",
+    "PairsConfig",
+    "PolicyConfig",
+    "PromptsConfig",
+    "ReviseConfig",
+    "RunConfig",
+    "SamplesConfig",
+    "as_json",
+    "to_yaml",
+]
+
+Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
+Engine = Literal["transformers", "vllm", "recorded", "scripted"]
+PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
+ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft"]
+
+
+@dataclass(frozen=True)
+class PromptsConfig:
+    """Where the prompts are: a file (`path`), or a data set of a hub or a folder (`dataset`, `split`); one of the two.
+
+    `column` names the prompts' column where it is not found by itself; `limit` takes the first so many.
+    """
+
+    path: InputPath | None = None
+    dataset: ModelRef | None = None
+    split: str = "train"
+    column: str | None = None
+    format: PromptFormat = "auto"
+    limit: Annotated[int, AtLeast(1)] | None = None
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        if self.path is None and self.dataset is None:
+            yield Complaint((), "names no source", "add `path: FILE` or `dataset: org/name`")
+        if self.path is not None and self.dataset is not None:
+            yield Complaint(("dataset",), "`path` and `dataset` exclude each other", "leave one of them out")
+
+
+@dataclass(frozen=True)
+class SamplesConfig:
+    """Responses that were drawn before: a file of rows with a prompt and its responses."""
+
+    path: InputPath
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """A model that answers prompts, and how it is drawn from: `samples` responses to each prompt.
+
+    `system` goes in front of prompts without a system turn of their own; `name` tells this policy from others in the records (else
+    the model's name does); `options` go to the engine.
+    """
+
+    model: ModelRef = field(metadata={"example": "org/policy-model"})
+    engine: Engine = "transformers"
+    samples: Annotated[int, AtLeast(1)] = 4
+    temperature: Annotated[float, AtLeast(0)] = 1.0
+    top_p: Annotated[float, MoreThan(0), Between(0, 1)] = 1.0
+    max_tokens: Annotated[int, AtLeast(1)] = 512
+    stop: tuple[str, ...] = ()
+    system: str | None = None
+    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    name: Name | None = None
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        if self.temperature == 0 and self.samples > 1:
+            message = f"temperature 0 draws the same response {self.samples} times"
+            yield Complaint(("temperature",), message, "raise temperature, or set samples: 1 and add another policy")
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """The model that judges, and how it is asked.
+
+    `principles`: one for each prompt (`sampled`), every one on its own (`each`), or all in one question (`whole`). `prefill` opens the
+    judge's answer; a read whose labels hold less than `min_label_mass` of the probability is an outcome, not a vote. `batch` is how
+    many questions go to the engine at once (else the engine says).
+    """
+
+    model: ModelRef = field(metadata={"example": "org/judge-model"})
+    engine: Engine = "transformers"
+    base_url: tuple[str, ...] = ()
+    kind: Literal["pairwise"] = "pairwise"
+    principles: Literal["sampled", "each", "whole"] = "sampled"
+    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    prefill: str = ""
+    min_label_mass: Annotated[float, Between(0, 1)] = 0.5
+    batch: Annotated[int, AtLeast(1)] | None = None
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        if self.base_url:
+            message = f"the engine {self.engine} runs in this process and takes no address"
+            yield Complaint(("base_url",), message, "leave base_url out")
+
+
+@dataclass(frozen=True)
+class PairsConfig:
+    """Which pairs of a prompt's responses become rows to train on; `min_margin` is in log-odds of the scores."""
+
+    select: Literal["best-vs-worst", "best-vs-random", "all"] = "best-vs-worst"
+    min_margin: Annotated[float, AtLeast(0)] = 0.0
+    keep_ties: bool = False
+
+
+@dataclass(frozen=True)
+class ReviseConfig:
+    """Critique and revision, so many times over."""
+
+    rounds: Annotated[int, AtLeast(1)] = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole run. `max_failures` is the share of a stage's rows that may fail before the run says so and stops."""
+
+    name: Name = field(metadata={"example": "my-run"})
+    principles: ModelRef = field(metadata={"example": "principles/helpfulness.yaml"})
+    judge: JudgeConfig = field(metadata={"example": "{engine: transformers, model: org/judge-model}"})
+    seed: Annotated[int, AtLeast(0)] = 0
+    prompts: PromptsConfig | None = None
+    policy: tuple[PolicyConfig, ...] = ()
+    samples: SamplesConfig | None = None
+    schedule: Literal["round-robin"] = "round-robin"
+    pairs: PairsConfig = field(default_factory=PairsConfig)
+    critique: Literal["none", "pairs", "all"] = "pairs"
+    revise: ReviseConfig | None = None
+    export: tuple[ExportFormat, ...] = ("trl-preference",)
+    max_failures: Annotated[float, Between(0, 1)] = 0.2
+
+    @property
+    def policies(self) -> tuple[PolicyConfig, ...]:
+        """The policies to draw from; none where responses are given."""
+        return self.policy
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        if self.samples is not None:
+            for key, given in (("policy", self.policy), ("prompts", self.prompts)):
+                if given:
+                    yield Complaint((key,), f"`samples` are given, so {key} would not be used", f"leave out `{key}` or `samples`")
+            return
+        if not self.policy:
+            hint = "add `policy: {model: MODEL}`, or `samples: {path: FILE}`"
+            yield Complaint(("policy",), "there is nothing to judge: neither a policy nor samples", hint)
+        if self.prompts is None:
+            yield Complaint(("prompts",), "is missing", "add `prompts: {path: FILE}`, or give --prompts FILE")
+        if self.policy and sum(policy.samples for policy in self.policy) < 2:
+            message = "a single response to a prompt leaves nothing to compare"
+            yield Complaint(("policy",), message, "set samples to 2 or more, or add another policy")
+        yield from self._same_names()
+
+    def _same_names(self) -> Iterator[Complaint]:
+        seen: set[str] = set()
+        for number, policy in enumerate(self.policy):
+            label = policy.name or policy.model
+            if label in seen:
+                yield Complaint(("policy", number), f"two policies are called {label}", "give one a `name:` of its own")
+            seen.add(label)

@@ -1,0 +1,132 @@
+"""The run's table of contents: which shards are published, with checksums, and what each stage was asked to
+do.
+
+One JSON file, replaced as a whole under a lock of its own, so that several workers may publish shards of one
+run. Knows nothing of what the shards hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tenet.errors import InvalidInput, Problem
+from tenet.runs.atomic import write_text
+from tenet.runs.lock import FileLock
+from tenet.runs.published import ShardEntry
+from tenet.runs.row import Counts
+
+FILE = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """One stage: its record type, its published shards, and its last plan.
+
+    `planned` is the number of rows that the last command asked for, None before any did; `strays` counts rows
+    on the books that this plan does not ask for (of an earlier principles file, say).
+    """
+
+    record: str
+    planned: int | None = None
+    strays: int = 0
+    shards: Mapping[int, ShardEntry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All stages of a run, in the order in which they were first worked on."""
+
+    stages: Mapping[str, StageEntry] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The file's content."""
+        stages = {
+            name: {
+                "record": stage.record, "planned": stage.planned, "strays": stage.strays,
+                "shards": {f"{number:05d}": asdict(entry) for number, entry in sorted(stage.shards.items())},
+            }
+            for name, stage in self.stages.items()
+        }  # fmt: skip
+        return {"format": FORMAT, "stages": stages}
+
+    def with_stage(self, name: str, stage: StageEntry) -> Manifest:
+        """The same manifest with one stage added or replaced."""
+        return replace(self, stages={**self.stages, name: stage})
+
+    def with_shard(self, name: str, shard: int, entry: ShardEntry | None) -> Manifest:
+        """The same manifest with one shard added or replaced, or, for None, taken out."""
+        stage = self.stages[name]
+        shards = {number: held for number, held in stage.shards.items() if number != shard}
+        if entry is not None:
+            shards[shard] = entry
+        return self.with_stage(name, replace(stage, shards=shards))
+
+
+def load(folder: Path) -> Manifest:
+    """Read the manifest of a run folder; empty where there is none yet.
+
+    Raises:
+        InvalidInput: the file is no manifest.
+    """
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Manifest()
+    try:
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            raise ValueError(f"its format is {data['format']}; this version reads {FORMAT}")
+        return Manifest({name: _stage(stage) for name, stage in data["stages"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = f"Move it away (mv {path} {path}.bad) and give the command again: the shards are found without it."
+        raise InvalidInput("The run's manifest cannot be read.", [Problem(str(error), path, hint=hint)]) from error
+
+
+class ManifestFile:
+    """The manifest of one run folder, re-read only when the file is another one than last time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._seen: tuple[int, int, int] | None = None
+        self._held = Manifest()
+
+    def read(self) -> Manifest:
+        """The manifest as it is now.
+
+        Raises:
+            InvalidInput: the file is no manifest.
+        """
+        try:
+            status = (self.folder / FILE).stat()
+        except FileNotFoundError:
+            return Manifest()
+        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if seen != self._seen:
+            self._held = load(self.folder)
+            self._seen = seen
+        return self._held
+
+    def update(self, change: Callable[[Manifest], Manifest]) -> None:
+        """Replace the manifest by what `change` makes of it, alone and atomically.
+
+        Raises:
+            StorageFailed: the disk is full or not writable; the old manifest stands.
+        """
+        with FileLock(self.folder / ".manifest.lock", wait=True):
+            manifest = change(load(self.folder))
+            write_text(self.folder / FILE, json.dumps(manifest.as_json(), indent=1) + "\n")
+        self._seen = None
+
+
+def _stage(data: Mapping[str, Any]) -> StageEntry:
+    shards = {
+        int(number): ShardEntry(entry["bytes"], entry["sha256"], Counts(**entry["counts"]))
+        for number, entry in data["shards"].items()
+    }
+    return StageEntry(data["record"], data["planned"], data["strays"], shards)

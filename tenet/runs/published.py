@@ -1,0 +1,158 @@
+"""A finished shard: a Parquet file in key order, and what the manifest says of it.
+
+Knows nothing of SQLite or of other shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenet.ids import file_digest
+from tenet.runs.atomic import aside, fsync_file, replace, storage
+from tenet.runs.codec import Codec, R
+from tenet.runs.opened import CorruptShard
+from tenet.runs.row import Counts, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BOOKS = ("_key", "_ok", "_attempts", "_reason")
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """What the manifest holds of a published shard: its size, the SHA-256 of its file, and how its rows
+    ended.
+    """
+
+    bytes: int
+    sha256: str
+    counts: Counts = field(default_factory=Counts)
+
+
+def write_aside(path: Path, codec: Codec[R], rows: Sequence[Row[R]]) -> tuple[Path, ShardEntry]:
+    """Write rows beside the place where they are to be published, and have them reach the disk.
+
+    Gives the file's present path and what the manifest is to say of it.
+
+    Raises:
+        StorageFailed: the disk is full or not writable; nothing is left behind.
+    """
+    import pyarrow.parquet as pq
+
+    table = _table(codec, sorted(rows, key=lambda row: row.key))
+    temporary = aside(path)
+    with storage(path):
+        try:
+            pq.write_table(table, temporary, compression="zstd")
+            fsync_file(temporary)
+            return temporary, ShardEntry(temporary.stat().st_size, file_digest(temporary), _count(codec, rows))
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_parquet(path: Path, codec: Codec[R], rows: Sequence[Row[R]]) -> ShardEntry:
+    """Publish rows as a Parquet file: written aside, fsynced, renamed, folder fsynced.
+
+    Raises:
+        StorageFailed: the disk is full or not writable; the file is what it was.
+    """
+    temporary, entry = write_aside(path, codec, rows)
+    with storage(path):
+        replace(temporary, path)
+    return entry
+
+
+def verify(path: Path, entry: ShardEntry) -> None:
+    """Hold a published file against its manifest entry.
+
+    Raises:
+        CorruptShard: it is gone, or its size or checksum is another.
+    """
+    if not path.exists():
+        raise CorruptShard("the file is gone")
+    with storage(path):
+        size = path.stat().st_size
+        if size != entry.bytes:
+            raise CorruptShard(f"it holds {size} bytes; the manifest says {entry.bytes}")
+        if file_digest(path) != entry.sha256:
+            raise CorruptShard("its checksum is not the manifest's")
+
+
+def read_parquet(path: Path, codec: Codec[R]) -> list[Row[R]]:
+    """Every row of a published shard, in the order of keys.
+
+    Raises:
+        CorruptShard: it is no Parquet file, or holds other columns than the record type's.
+    """
+    table = _read(path, None)
+    if table.schema.names != [*BOOKS, *codec.names]:
+        raise CorruptShard(
+            f"columns are {', '.join(table.schema.names)}; this version expects {', '.join(codec.names)}"
+        )
+    columns = [column.to_pylist() for column in table.columns]
+    return [
+        Row(key, codec.decode(values), ok, attempts, reason)
+        for key, ok, attempts, reason, *values in zip(*columns, strict=True)
+    ]
+
+
+def read_books(path: Path) -> list[tuple[str, bool, int, str]]:
+    """Key, success, attempts and reason of every row, without the records.
+
+    Raises:
+        CorruptShard: it is no Parquet file of ours.
+    """
+    table = _read(path, list(BOOKS))
+    return list(zip(*(table.column(name).to_pylist() for name in BOOKS), strict=True))
+
+
+def entry_of(path: Path, codec: Codec[R]) -> ShardEntry:
+    """Make the manifest's entry for a file that is there without one (the manifest was lost).
+
+    Raises:
+        CorruptShard: the file does not read back.
+    """
+    rows = read_parquet(path, codec)
+    return ShardEntry(path.stat().st_size, file_digest(path), _count(codec, rows))
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # One file by its own reader: the dataset reader would take folder names for columns.
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise CorruptShard(str(error)) from error
+
+
+def _table(codec: Codec[R], rows: Sequence[Row[R]]) -> pa.Table:
+    import pyarrow as pa
+
+    books: list[Any] = [pa.string(), pa.bool_(), pa.int64(), pa.string()]
+    fields = [pa.field(name, kind, nullable=False) for name, kind in zip(BOOKS, books, strict=True)]
+    fields += [pa.field(column.name, column.arrow()) for column in codec.columns]
+    empty = (None,) * len(codec.columns)
+    values = [
+        (row.key, row.ok, row.attempts, row.reason, *(empty if row.record is None else codec.encode(row.record)))
+        for row in rows
+    ]
+    columns = list(zip(*values, strict=True)) or [()] * len(fields)
+    schema = pa.schema(fields, metadata={"tenet.record": codec.name})
+    arrays = [pa.array(column, type=kind.type) for column, kind in zip(columns, fields, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _count(codec: Codec[R], rows: Sequence[Row[R]]) -> Counts:
+    def one(row: Row[R]) -> Counts:
+        outcome = "failed" if row.record is None else codec.outcome(row.record)
+        return Counts(int(row.ok), int(not row.ok), {outcome: 1})
+
+    return Counts.total(map(one, rows))

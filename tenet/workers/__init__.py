@@ -1,0 +1,1 @@
+"""One worker, and what schedules it."""

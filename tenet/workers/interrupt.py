@@ -1,0 +1,47 @@
+"""Ctrl-C, handled once: the first asks for a stop after the work in hand, the second ends the process where
+it stands.
+
+The second goes straight to the operating system, so it works inside native code too; what is recorded is safe
+in either case. Knows nothing of the work.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Self
+
+
+class Interruption:
+    """A context manager that watches for Ctrl-C; `requested` turns true at the first.
+
+    Outside the main thread Python delivers no signals: there it watches nothing, and the main thread decides.
+    """
+
+    def __init__(self, say: Callable[[str], None], resume: str) -> None:
+        self.requested = False
+        self._say = say
+        self._resume = resume
+        self._earlier: object = None
+        self._installed = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._earlier = signal.getsignal(signal.SIGINT)
+            signal.signal(signal.SIGINT, self._heard)
+            self._installed = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._earlier if callable(self._earlier) else signal.SIG_DFL)
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        again = f" Go on later with: {self._resume}" if self._resume else ""
+        self._say(f"Stopping after the work in hand; Ctrl-C again stops at once. What is recorded is safe.{again}")

@@ -1,0 +1,125 @@
+"""The losses against numbers worked by hand, against autograd, and against the stock formulas."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from train.losses import (  # noqa: E402
+    dpo_gap,
+    entropy_floor,
+    normalised,
+    sequence_logps,
+    soft_preference_loss,
+    weighted_mean,
+)
+
+
+def test_soft_loss_is_the_cross_entropy_worked_by_hand():
+    # s(ln 3) = 3/4, s(-ln 3) = 1/4. p = 0.9: -0.9 ln 0.75 - 0.1 ln 0.25
+    gap = torch.tensor([math.log(3.0), math.log(3.0), 0.0, -math.log(3.0)])
+    p = torch.tensor([0.9, 0.5, 0.7, 1.0])
+    expected = [
+        -0.9 * math.log(0.75) - 0.1 * math.log(0.25),
+        -0.5 * math.log(0.75) - 0.5 * math.log(0.25),
+        math.log(2.0),
+        -math.log(0.25),
+    ]
+    assert soft_preference_loss(gap, p).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_p_of_one_is_bit_equal_to_the_stock_loss():
+    gap = torch.linspace(-30.0, 30.0, 401)
+    stock = -torch.nn.functional.logsigmoid(gap)
+    assert torch.equal(soft_preference_loss(gap), stock)
+    assert torch.equal(soft_preference_loss(gap, torch.ones_like(gap)), stock)
+
+
+def test_constant_p_is_conservative_dpo():
+    gap, smoothing = torch.linspace(-4.0, 4.0, 9), 0.2
+    log_sigmoid = torch.nn.functional.logsigmoid
+    conservative = -(1 - smoothing) * log_sigmoid(gap) - smoothing * log_sigmoid(-gap)
+    assert torch.allclose(soft_preference_loss(gap, torch.full_like(gap, 0.8)), conservative, atol=1e-6)
+
+
+def test_gradient_is_sigmoid_minus_p():
+    gap = torch.tensor([-2.0, 0.0, 1.5, 7.0], requires_grad=True)
+    p = torch.tensor([0.1, 0.5, 0.9, 1.0])
+    soft_preference_loss(gap, p).sum().backward()
+    assert torch.allclose(gap.grad, torch.sigmoid(gap.detach()) - p, atol=1e-6)
+
+
+def test_gradient_agrees_with_finite_differences():
+    gap = torch.tensor([-1.0, 0.3, 2.0], dtype=torch.float64)
+    p, h = torch.tensor([0.6, 0.9, 0.75], dtype=torch.float64), 1e-2
+    slope = (soft_preference_loss(gap + h, p) - soft_preference_loss(gap - h, p)) / (2 * h)
+    assert torch.allclose(slope.double(), torch.sigmoid(gap) - p, atol=1e-3)
+
+
+@pytest.mark.parametrize("p", [0.55, 0.778, 0.95])
+def test_the_minimum_is_at_logit_p_and_equals_the_entropy(p):
+    gaps = torch.linspace(-5.0, 5.0, 10_001)
+    losses = soft_preference_loss(gaps, torch.full_like(gaps, p))
+    assert float(gaps[losses.argmin()]) == pytest.approx(math.log(p / (1 - p)), abs=2e-3)
+    floor = -p * math.log(p) - (1 - p) * math.log(1 - p)
+    assert float(losses.min()) == pytest.approx(floor, abs=1e-6)
+    assert float(entropy_floor(torch.tensor([p]))) == pytest.approx(floor, abs=1e-6)
+
+
+def test_entropy_floor_is_zero_for_certain_labels():
+    assert entropy_floor(torch.tensor([0.0, 1.0])).tolist() == [0.0, 0.0]
+
+
+def test_exchanging_the_responses_changes_nothing():
+    gap, p = torch.tensor([0.4, -1.2]), torch.tensor([0.8, 0.3])
+    assert torch.allclose(soft_preference_loss(gap, p), soft_preference_loss(-gap, 1 - p), atol=1e-6)
+
+
+def test_half_precision_gaps_are_computed_in_float32():
+    gap = torch.tensor([1.0, -3.0], dtype=torch.bfloat16)
+    assert soft_preference_loss(gap, torch.tensor([0.9, 0.9])).dtype == torch.float32
+
+
+def test_weights_are_normalised_to_mean_one():
+    assert normalised(torch.tensor([1.0, 1.0, 2.0])).tolist() == pytest.approx([0.75, 0.75, 1.5])
+
+
+@pytest.mark.parametrize("bad", [[1.0, -0.1], [1.0, float("nan")], [0.0, 0.0]])
+def test_impossible_weights_are_refused(bad):
+    with pytest.raises(ValueError, match="weight"):
+        normalised(torch.tensor(bad))
+
+
+def test_weighted_mean_by_hand():
+    assert float(weighted_mean(torch.tensor([1.0, 3.0]), torch.tensor([0.5, 1.5]))) == pytest.approx(2.5)
+    assert float(weighted_mean(torch.tensor([1.0, 3.0]))) == 2.0
+
+
+def test_micro_batches_and_processes_average_to_the_big_batch():
+    generator = torch.Generator().manual_seed(0)
+    loss, raw = torch.rand(24, generator=generator), torch.rand(24, generator=generator)
+    weight = normalised(raw)
+    whole = weighted_mean(loss, weight)
+    parts = torch.stack([weighted_mean(a, b) for a, b in zip(loss.split(6), weight.split(6), strict=True)])
+    assert float(parts.mean()) == pytest.approx(float(whole), abs=1e-6)
+    own = torch.stack([(a * b).sum() / b.sum() for a, b in zip(loss.split(6), weight.split(6), strict=True)])
+    assert abs(float(own.mean()) - float(whole)) > 1e-3  # dividing by each batch's own sum would not
+
+
+def test_sequence_logps_sum_completion_tokens_only():
+    logps = torch.tensor([[-9.0, -1.0, -2.0], [-9.0, -0.5, -9.0]])
+    mask = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 0]])
+    assert sequence_logps(logps, mask).tolist() == [-3.0, -0.5]
+
+
+def test_sequence_logps_ignore_virtual_tokens_in_front():
+    logps = torch.tensor([[-7.0, -7.0, -9.0, -1.0, -2.0]])
+    assert sequence_logps(logps, torch.tensor([[0, 0, 1, 1]])).tolist() == [-3.0]
+
+
+def test_dpo_gap_by_hand():
+    policy = torch.tensor([-10.0, -20.0, -12.0, -18.0])  # two chosen, two rejected
+    reference = torch.tensor([-11.0, -20.0, -11.0, -19.0])
+    # pair 1: (-10+11) - (-12+11) = 2; pair 2: 0 - 1 = -1; times beta 0.1
+    assert dpo_gap(policy, reference, 0.1).tolist() == pytest.approx([0.2, -0.1], abs=1e-6)

@@ -1,0 +1,139 @@
+"""Makes a data set ready for a trainer: opened, tokenised, counted, held out by prompt, weights brought to mean 1.
+
+Everything that can be wrong with the data comes to light here, before a model is loaded. The work is kept in the
+cache folder under a name that depends on data, tokenizer and settings alone, so a resumed training finds it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenet.ids import Json, canonical_json, digest, unit_interval
+from train.census import Census, census_of, require_enough
+from train.config import Method, TrainConfig
+from train.sources import Source, open_source
+from train.tokenise import Batch, Columns, Encoder, Tokenizer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_PAIRS = ("prompt_ids", "chosen_ids", "rejected_ids", "p_chosen", "weight", "length")
+_TEXTS = ("input_ids", "labels", "length")
+_ROWS_A_TIME = 256
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Token ids to train on, and what was counted on the way.
+
+    `train` and `test` have the columns of `Encoder` that a trainer reads, `weight` with mean 1 over each of the two.
+    `test` is None where nothing is held out. `census` counts the split that was read, `test_census` a test split of
+    its own (None where the held-out rows were drawn from the first). `soft`: the data has labels or weights.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    census: Census
+    test_census: Census | None
+    source: Source
+    soft: bool
+
+    def facts(self) -> dict[str, Json]:
+        """Give what train.json says of the data."""
+        return {
+            "path": self.source.name,
+            "files": dict(self.source.files),
+            "columns": list(self.source.train.column_names),
+            "soft_labels": self.soft,
+            "train_rows": len(self.train),
+            "held_out_rows": 0 if self.test is None else len(self.test),
+            "census": self.census.as_json(),
+            "held_out_census": None if self.test_census is None else self.test_census.as_json(),
+        }
+
+    def lines(self) -> list[str]:
+        """Say it in words."""
+        held_out = "nothing held out" if self.test is None else f"{len(self.test):,} rows held out"
+        notes = [f"note: {note}" for note in self.source.notes]
+        return [f"{self.source.name}: {self.census.lines()[0]}; {held_out}", *self.census.lines()[1:], *notes]
+
+
+def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer_hash: str, cache: Path) -> Prepared:
+    """Open, tokenise and count the data of a training.
+
+    Args:
+        config: the training's settings.
+        method: preference pairs for reward and dpo, demonstrations for sft.
+        tokenizer: that of the model to be trained.
+        tokenizer_hash: identifies the tokenizer and its chat template, for the cache.
+        cache: folder for memory-mapped copies.
+
+    Raises:
+        MissingInput: the data is not there.
+        InvalidInput: it is not a data set for this method.
+        TooManyFailures: too many rows cannot be learnt from.
+        UsageError: the data is conversational and the tokenizer has no chat template.
+    """
+    source = open_source(config, method, cache)
+    encoder = Encoder(tokenizer, config.max_length, config.chat_template_kwargs)
+    settings: list[Json] = [tokenizer_hash, config.max_length, canonical_json(config.chat_template_kwargs)]
+    kept, census = _kept(source.train, encoder, method, settings)
+    require_enough(census, source.name, max_dropped=config.max_dropped, max_length=config.max_length)
+    test_census = None
+    if source.test is None:
+        kept, held_out = _split(kept, config.eval_share)
+    else:
+        held_out, test_census = _kept(source.test, encoder, method, settings)
+    test = _finished(held_out, method) if len(held_out) else None
+    soft = bool({"p_chosen", "weight"} & set(source.train.column_names))
+    return Prepared(_finished(kept, method), test, census, test_census, source, soft)
+
+
+def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json]) -> tuple[Dataset, Census]:
+    """Tokenise every row, count the outcomes, and keep the usable rows."""
+    encode = encoder.demonstrations if method is Method.SFT else encoder.pairs
+    name = digest([rows._fingerprint, method is Method.SFT, *settings])[:16]
+
+    def encoded(batch: Batch) -> Columns:
+        return encode(batch)
+
+    done = rows.map(
+        encoded, batched=True, batch_size=_ROWS_A_TIME, remove_columns=rows.column_names, new_fingerprint=name
+    )
+    counted = [key for key in ("reason", "length", "flipped", "p_chosen") if key in done.column_names]
+    column = {key: done.data.column(key).to_pylist() for key in counted}
+    labelled = "p_chosen" in rows.column_names
+    census = census_of(
+        column["reason"],
+        column["length"],
+        column.get("flipped", [False] * len(done)),
+        column["p_chosen"] if labelled else None,
+    )
+    usable = [place for place, reason in enumerate(column["reason"]) if not reason]
+    return done.select(usable), census
+
+
+def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """Hold out a share of the prompts, chosen by what they say, so that no prompt stands on both sides."""
+    keys = rows["prompt_key"]
+    away = [unit_interval("held out", key) < share for key in keys]
+    if all(away):  # a tiny data set: rather learn from it than measure nothing
+        away = [False] * len(rows)
+    ours = [place for place, gone in enumerate(away) if not gone]
+    theirs = [place for place, gone in enumerate(away) if gone]
+    return rows.select(ours), rows.select(theirs)
+
+
+def _finished(rows: Dataset, method: Method) -> Dataset:
+    """Keep what the trainer reads, with the weights brought to mean 1."""
+    if method is Method.SFT:
+        return rows.select_columns(list(_TEXTS))
+    import torch
+
+    from train.losses import normalised
+
+    weights = normalised(torch.tensor(rows["weight"][:], dtype=torch.float64)).tolist()
+    rows = rows.select_columns([name for name in _PAIRS if name != "weight"])
+    return rows.add_column("weight", weights)
