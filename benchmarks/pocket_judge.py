@@ -52,7 +52,10 @@ class Rate:
         if not self.of:
             return math.nan, math.nan
         z, n, p = 1.96, self.of, self.share
-        middle, spread = (p + z * z / (2 * n)) / (1 + z * z / n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+        middle, spread = (
+            (p + z * z / (2 * n)) / (1 + z * z / n),
+            z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n),
+        )
         return middle - spread, middle + spread
 
     @classmethod
@@ -118,12 +121,16 @@ class Judge:
             mask = torch.tensor([[0] * (width - len(requests[place])) + [1] * len(requests[place]) for place in group])
             with torch.inference_mode():
                 out = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=longest)
-            for place, text in zip(group, self.encode.tokenizer.batch_decode(out[:, width:], skip_special_tokens=True), strict=True):
+            for place, text in zip(
+                group, self.encode.tokenizer.batch_decode(out[:, width:], skip_special_tokens=True), strict=True
+            ):
                 texts[place] = text
         return texts
 
 
-def pairs_for(maker: RowMaker, rng: random.Random, written: tuple[Written, ...]) -> Iterator[tuple[world.PocketPrompt, str, str]]:
+def pairs_for(
+    maker: RowMaker, rng: random.Random, written: tuple[Written, ...]
+) -> Iterator[tuple[world.PocketPrompt, str, str]]:
     """Endless pairs: of the world, or of what the policy wrote."""
     stage = Stage(written=written, written_share=1.0 if written else 0.0)
     while True:
@@ -188,9 +195,15 @@ def plain_difference(judge: Judge, asked: list[Asked], count: int = 60) -> float
     worst = 0.0
     template = "".join("{{" + text + "}}" if is_field else text for text, is_field in judge.maker.pairwise.pieces)
     for item in asked[:: max(1, len(asked) // count)]:
-        text = template.replace("{{prompt}}", item.prompt).replace("{{response_a}}", item.first).replace("{{response_b}}", item.second)
+        text = (
+            template.replace("{{prompt}}", item.prompt)
+            .replace("{{response_a}}", item.first)
+            .replace("{{response_b}}", item.second)
+        )
         text = text.replace("{{principle}}", item.wording.text).replace("{{question}}", COMPARE)
-        chat = judge.encode.tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
+        chat = judge.encode.tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
+        )
         with torch.inference_mode():
             logits = judge.model(input_ids=torch.tensor([judge.encode(chat)])).logits[0, -1]
         worst = max(worst, abs(float((logits[first] - logits[second]).sigmoid()) - item.p))
@@ -211,18 +224,27 @@ def reviews(judge: Judge, wanted: int, seed: int) -> list[Reviewed]:
     """`wanted` critiques a family and split; replies in between the poles get no negated wording, of which the oracle says nothing."""
     rng = random.Random(f"reviews:{seed}")
     cases = [
-        (family, split, *_case(judge, rng, family, split)) for family in oracle.FAMILIES for split in ("seen", "unseen") for _ in range(wanted)
+        (family, split, *_case(judge, rng, family, split))
+        for family in oracle.FAMILIES
+        for split in ("seen", "unseen")
+        for _ in range(wanted)
     ]
-    written = judge.write([_critique_ids(judge, prompt, response, wording) for _, _, prompt, response, wording in cases], 70)
+    written = judge.write(
+        [_critique_ids(judge, prompt, response, wording) for _, _, prompt, response, wording in cases], 70
+    )
     holds = [oracle.has(family, prompt, response) for family, _, prompt, response, _ in cases]
     wrong = [place for place, held in enumerate(holds) if held is False]
-    revised = judge.write([_revise_ids(judge, *cases[place][2:4], written[place], cases[place][4]) for place in wrong], 140)
+    revised = judge.write(
+        [_revise_ids(judge, *cases[place][2:4], written[place], cases[place][4]) for place in wrong], 140
+    )
     better = {
         place: bool(oracle.has(cases[place][0], cases[place][2], text)) and oracle.read(cases[place][2], text).on_topic
         for place, text in zip(wrong, revised, strict=True)
     }
     return [
-        Reviewed(family, split, text.strip().endswith(f"Verdict: {'no' if held is False else 'yes'}"), better.get(place))
+        Reviewed(
+            family, split, text.strip().endswith(f"Verdict: {'no' if held is False else 'yes'}"), better.get(place)
+        )
         for place, ((family, split, _, _, _), text, held) in enumerate(zip(cases, written, holds, strict=True))
     ]
 
@@ -240,11 +262,19 @@ def _case(judge: Judge, rng: random.Random, family: str, split: str) -> tuple[st
 
 def _critique_ids(judge: Judge, prompt: str, response: str, wording: Wording) -> list[int]:
     values = {"prompt": prompt, "response": response, "principle": wording.text, "question": CRITIQUE}
-    return judge.encode.opening() + judge.maker.critique_template.ids(judge.encode, values) + judge.encode.to_assistant()
+    return (
+        judge.encode.opening() + judge.maker.critique_template.ids(judge.encode, values) + judge.encode.to_assistant()
+    )
 
 
 def _revise_ids(judge: Judge, prompt: str, response: str, critique: str, wording: Wording) -> list[int]:
-    values = {"prompt": prompt, "response": response, "critique": critique, "principle": wording.text, "question": REVISE}
+    values = {
+        "prompt": prompt,
+        "response": response,
+        "critique": critique,
+        "principle": wording.text,
+        "question": REVISE,
+    }
     return judge.encode.opening() + judge.maker.revise_template.ids(judge.encode, values) + judge.encode.to_assistant()
 
 
@@ -259,14 +289,33 @@ def tabulate(asked: list[Asked], own: list[Asked], done: list[Reviewed]) -> dict
         table[family] = {
             "seen": Rate.of_all([item.right for item in seen]),
             "unseen": Rate.of_all([item.right for item in unseen]),
-            **{f"new {why}": Rate.of_all([item.right for item in unseen if item.wording.novelty is why]) for why in NOVELTIES},
+            **{
+                f"new {why}": Rate.of_all([item.right for item in unseen if item.wording.novelty is why])
+                for why in NOVELTIES
+            },
             "consistent": Rate.of_all([item.consistent for item in seen]),
             "consistent unseen": Rate.of_all([item.consistent for item in unseen]),
-            "policy's own": Rate.of_all([item.right for item in own if family in (item.wording.family, "all")
-                                         and item.wording.novelty is Novelty.NONE]),
-            **{f"critique {split}": Rate.of_all([item.verdict_right for item in review if item.split == split]) for split in ("seen", "unseen")},
-            **{f"revision {split}": Rate.of_all([bool(item.revised_right) for item in review if item.split == split
-                                                 and item.revised_right is not None]) for split in ("seen", "unseen")},
+            "policy's own": Rate.of_all(
+                [
+                    item.right
+                    for item in own
+                    if family in (item.wording.family, "all") and item.wording.novelty is Novelty.NONE
+                ]
+            ),
+            **{
+                f"critique {split}": Rate.of_all([item.verdict_right for item in review if item.split == split])
+                for split in ("seen", "unseen")
+            },
+            **{
+                f"revision {split}": Rate.of_all(
+                    [
+                        bool(item.revised_right)
+                        for item in review
+                        if item.split == split and item.revised_right is not None
+                    ]
+                )
+                for split in ("seen", "unseen")
+            },
         }
     return table
 
@@ -296,17 +345,28 @@ def main() -> None:
     began = time.monotonic()
     judge = Judge(arguments.judge)
     asked = judged(judge, draw(judge, arguments.pairs, arguments.seed))
-    own = judged(judge, draw(judge, arguments.own, arguments.seed + 1, _written(arguments, judge))) if arguments.own else []
+    own = (
+        judged(judge, draw(judge, arguments.own, arguments.seed + 1, _written(arguments, judge)))
+        if arguments.own
+        else []
+    )
     done = reviews(judge, arguments.reviews, arguments.seed + 2)
     table = tabulate(asked, own, done)
     notes = {
-        "seed": arguments.seed, "pairs a family": arguments.pairs, "packed against plain, largest |dp|": plain_difference(judge, asked),
+        "seed": arguments.seed,
+        "pairs a family": arguments.pairs,
+        "packed against plain, largest |dp|": plain_difference(judge, asked),
         "worst family seen": min(row["seen"].share for row in table.values()),
-        "worst family unseen": min(row["unseen"].share for row in table.values()), "seconds": round(time.monotonic() - began, 1),
+        "worst family unseen": min(row["unseen"].share for row in table.values()),
+        "seconds": round(time.monotonic() - began, 1),
     }
     if arguments.json:
-        figures = {name: {column: {**asdict(rate), "share": rate.share, "interval": rate.interval} for column, rate in row.items()}
-                   for name, row in table.items()}
+        figures = {
+            name: {
+                column: {**asdict(rate), "share": rate.share, "interval": rate.interval} for column, rate in row.items()
+            }
+            for name, row in table.items()
+        }
         json.dump({"table": figures, "notes": notes}, sys.stdout, indent=1)
     else:
         _print(table, notes)

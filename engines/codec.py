@@ -58,8 +58,9 @@ class TextCodec:
         self._tokenizer = tokenizer
         added = dict(tokenizer.added_tokens_decoder)
         self._added_ids = frozenset(added)
-        self.control_ids = _control_ids(tokenizer, added)
-        literals = sorted({added[i].content for i in self.control_ids & added.keys()}, key=len, reverse=True)
+        self._telling_ids = _telling_ids(tokenizer, added)
+        self.control_ids = self._telling_ids - _mere_unknown(tokenizer)
+        literals = sorted({added[i].content for i in self._telling_ids & added.keys()}, key=len, reverse=True)
         self._literals = re.compile("|".join(map(re.escape, literals)) or r"(?!)")
         backend = getattr(tokenizer, "backend_tokenizer", None)
         self._prepends = False
@@ -82,7 +83,7 @@ class TextCodec:
         spec["post_processor"] = None
         self._prepends = _without_prefix(spec)
         self._plain = Tokenizer.from_str(json.dumps(spec))
-        harmless = [token for token in spec["added_tokens"] if token["id"] not in self.control_ids]
+        harmless = [token for token in spec["added_tokens"] if token["id"] not in self._telling_ids]
         inert = Tokenizer.from_str(json.dumps({**spec, "added_tokens": harmless}))
         if any(inert.token_to_id(token["content"]) != token["id"] for token in harmless):
             inert = Tokenizer.from_str(json.dumps({**spec, "added_tokens": []}))
@@ -146,15 +147,18 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _control_ids(tokenizer: TokenizerLike, added: Mapping[int, AddedToken]) -> frozenset[int]:
-    """All added and special tokens, but for blanks and single characters that are no special token, and a mere unknown token."""
+def _telling_ids(tokenizer: TokenizerLike, added: Mapping[int, AddedToken]) -> frozenset[int]:
+    """All special tokens, and the added ones that are more than blanks or a single character."""
     special = set(tokenizer.all_special_ids) | {i for i, token in added.items() if token.special}
+    wordy = {i for i, token in added.items() if len(token.content) > 1 and not token.content.isspace()}
+    return frozenset(special | wordy)
+
+
+def _mere_unknown(tokenizer: TokenizerLike) -> frozenset[int]:
+    """The unknown token, where it is nothing but that: an odd character may yield it, and it controls nothing."""
     named = [getattr(tokenizer, f"{name}_token_id", None) for name in ("bos", "eos", "pad")]
     unknown = tokenizer.unk_token_id
-    if unknown is not None and unknown not in named:
-        special.discard(unknown)
-    wordy = {i for i, token in added.items() if len(token.content) > 1 and not token.content.isspace()}
-    return frozenset(special | (wordy - {unknown} if unknown not in named else wordy))
+    return frozenset() if unknown is None or unknown in named else frozenset({unknown})
 
 
 def _without_prefix(spec: dict[str, Any]) -> bool:

@@ -16,9 +16,9 @@ from tenet.ids import unit_interval
 
 Taste = Callable[[str], float]
 
-_PAIR: Final = re.compile(
-    r"### Response A\n(?P<a>.*?)\n\n### Response B\n(?P<b>.*)\n\n(?:### Principle\n|Which response)", re.DOTALL
-)
+_SHOWN: Final = r"### Response A\n(?P<a>.*?)\n\n### Response B\n(?P<b>.*)\n\n"
+_PAIRS: Final = tuple(re.compile(_SHOWN + tail, re.DOTALL) for tail in ("### Principle\n", "Which response"))
+"""The layouts with the principle at the tail, and with the constitution in front; a greedy B ends at the last heading."""
 _ONE: Final = re.compile(r"### Response\n(?P<text>.*?)\n\n### (?:Principle|Critique)\n", re.DOTALL)
 _WORDS: Final = (
     "Thank you for asking. Please check the cable first. Then switch it off and on again. I am not sure about that. "
@@ -66,7 +66,7 @@ class Rule:
 
 def pair_of(prompt: str) -> tuple[str, str] | None:
     """The two responses that a pairwise prompt shows, None where there are none."""
-    match = _PAIR.search(prompt)
+    match = next(filter(None, (layout.search(prompt) for layout in _PAIRS)), None)
     return (match["a"], match["b"]) if match else None
 
 

@@ -23,16 +23,30 @@ def run_options(command: F) -> F:
     """The arguments that all steps of a run share."""
     options = [
         click.argument("config", required=False, type=click.Path(path_type=Path)),
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of run.yaml: --set judge.principles=each"),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Override a key, as in --set judge.principles=each",
+        ),
         click.option("--principles", metavar="FILE", help="Principles file, or the name of a shipped one."),
         click.option("--prompts", metavar="FILE", help="Prompts: jsonl, csv, parquet, txt, or HH transcripts."),
         click.option("--policy", metavar="MODEL", help="Model that answers the prompts: a folder or a hub id."),
         click.option("--judge", metavar="MODEL", help="Model that judges the answers."),
-        click.option("--engine", type=click.Choice(["transformers", "vllm"]), help="Host of both models (short form). Default: transformers."),
+        click.option(
+            "--engine",
+            type=click.Choice(["transformers", "vllm"]),
+            help="Host of both models. Default: transformers.",
+        ),
         click.option("--name", metavar="NAME", help="Folder of the run under --runs."),
-        click.option("--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where run folders are."),
+        click.option(
+            "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where run folders are."
+        ),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N prompts."),
-        click.option("--relabel", is_flag=True, help="Judge anew what an edited principles file touches, and nothing else."),
+        click.option(
+            "--relabel", is_flag=True, help="Judge anew what an edited principles file touches, and nothing else."
+        ),
         click.option("--retry-failed", is_flag=True, help="Ask once more for what was given up."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ]
@@ -55,7 +69,8 @@ def generate(dry_run: bool, as_json: bool, **given: Any) -> None:
       tenet generate run.yaml --limit 200 --set pairs.min_margin=0.5
       tenet generate --principles helpfulness --prompts prompts.jsonl --policy MODEL --judge MODEL
     """
-    from generate.pipeline import ALL, dry_run as count
+    from generate.pipeline import ALL
+    from generate.pipeline import dry_run as count
     from generate.show import show_plan
 
     console = Console(json=as_json)
@@ -103,7 +118,13 @@ Example:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--to", "formats", multiple=True, metavar="FORMAT", help="trl-preference, trl-unpaired, reward or sft; may be repeated.")
+@click.option(
+    "--to",
+    "formats",
+    multiple=True,
+    metavar="FORMAT",
+    help="trl-preference, trl-unpaired, reward or sft; may be repeated.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to. Default: dataset/ in the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def export(run: Path, formats: tuple[str, ...], out: Path | None, as_json: bool) -> None:
@@ -119,10 +140,14 @@ def export(run: Path, formats: tuple[str, ...], out: Path | None, as_json: bool)
     console = Console(json=as_json)
     with Run.read(_folder(run)) as found:
         configured = found.config.get("export")
-        names = list(formats) or [str(name) for name in (configured if isinstance(configured, list | tuple) else ["trl-preference"])]
+        names = list(formats) or [
+            str(name) for name in (configured if isinstance(configured, list | tuple) else ["trl-preference"])
+        ]
         folder = out or found.path / DATASET
         reports = export_run(found, names, folder)
-    rows: list[list[Json]] = [[report.name, report.rows, *(report.splits.get(split, 0) for split in ("train", "test"))] for report in reports]
+    rows: list[list[Json]] = [
+        [report.name, report.rows, *(report.splits.get(split, 0) for split in ("train", "test"))] for report in reports
+    ]
     console.table(["format", "rows", "train", "test"], rows)
     console.say(f"Written to {folder}")
 
@@ -167,7 +192,9 @@ def _order(given: dict[str, Any], steps: Collection[Any]) -> Any:
     else:
         missing = [f"--{name}" for name in ("principles", "prompts", "policy", "judge") if not given[name]]
         if missing:
-            raise UsageError(f"no run.yaml, and without one {', '.join(missing)} must be given", hint="tenet generate --help")
+            raise UsageError(
+                f"no run.yaml, and without one {', '.join(missing)} must be given", hint="tenet generate --help"
+            )
         config = make_config({}, RunConfig, words)
     return Order(config, given["runs"] / config.name, _command(), steps, given["relabel"], given["retry_failed"])
 
@@ -194,7 +221,10 @@ def _folder(run: Path) -> Path:
     for folder in (run, RUNS / run):
         if (folder / "run.json").exists():
             return folder
-    raise MissingInput(f"{run} is no run folder (it has no run.json)", hint="list them with: ls runs; make one with: tenet generate run.yaml")
+    raise MissingInput(
+        f"{run} is no run folder (it has no run.json)",
+        hint="make one with: tenet generate run.yaml",
+    )
 
 
 def _command() -> str:

@@ -42,10 +42,14 @@ def derive(context: Context) -> int:
     return total
 
 
-def preferences_of(prompts: Sequence[Prompt], judgements: Iterable[Judgement], constitution: Constitution) -> list[Preference]:
+def preferences_of(
+    prompts: Sequence[Prompt], judgements: Iterable[Judgement], constitution: Constitution
+) -> list[Preference]:
     """The preferences of a shard in the order of its prompts."""
     place = {prompt.id: number for number, prompt in enumerate(prompts)}
-    known = sorted((one for one in judgements if one.prompt_id in place), key=lambda one: (place[one.prompt_id], one.id))
+    known = sorted(
+        (one for one in judgements if one.prompt_id in place), key=lambda one: (place[one.prompt_id], one.id)
+    )
     found = preferences(known, constitution)
     return sorted(found, key=lambda one: (place[one.prompt_id], one.a_id, one.b_id))
 

@@ -15,6 +15,8 @@ from generate.export import ExportReport, ExportSource, PairRow, RevisionRow, ex
 from generate.export.card import write_card
 from generate.report.data import gather
 from generate.revising import rounds_of, stage_name
+from generate.revision_pairs import PAIRS as REVISION_PAIRS
+from generate.revision_pairs import last_revisions
 from generate.shards import shards_of
 from tenet.errors import MissingInput
 from tenet.ids import Json
@@ -33,17 +35,20 @@ class RunSource:
 
     def pairs(self) -> Iterator[PairRow]:
         """The pairs in the order of their prompts."""
-        pairs = self.run.stage(Step.PAIRS, PreferencePair)
+        stages = [self.run.stage(name, PreferencePair) for name in (Step.PAIRS, REVISION_PAIRS)]
         for number, shard in enumerate(shards_of(self.prompts)):
             samples = self._samples(number)
+            samples |= {revised.id: revised for _, _, revised in last_revisions(self.run, shard, number)}
             critiques = self._critiques(number)
             own: dict[str, list[PreferencePair]] = defaultdict(list)
-            for pair in pairs.records(number):
+            for pair in (pair for stage in stages for pair in stage.records(number)):
                 own[pair.prompt_id].append(pair)
             for prompt in shard:
-                for pair in sorted(own.get(prompt.id, ()), key=lambda pair: (-pair.judge_margin, pair.id)):
+                for pair in sorted(own.get(prompt.id, ()), key=lambda pair: (pair.source, -pair.judge_margin, pair.id)):
                     told = [*critiques.get(pair.chosen_id, ()), *critiques.get(pair.rejected_id, ())]
-                    yield PairRow(prompt, pair, samples[pair.chosen_id], samples[pair.rejected_id], _of(told, pair.principles))
+                    yield PairRow(
+                        prompt, pair, samples[pair.chosen_id], samples[pair.rejected_id], _of(told, pair.principles)
+                    )
 
     def revisions(self) -> Iterator[RevisionRow]:
         """The revisions in the order of their prompts, the rounds of a sample one after the other."""

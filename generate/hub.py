@@ -46,9 +46,7 @@ def _saved(path: Path) -> Any:
     try:
         return load_from_disk(str(path))
     except (FileNotFoundError, ValueError, OSError) as error:
-        raise InvalidInput(
-            f"{path} is no data set that reads back", [Problem(_first_line(error), path)]
-        ) from error
+        raise InvalidInput(f"{path} is no data set that reads back", [Problem(_first_line(error), path)]) from error
 
 
 def _load(name: str) -> Any:
@@ -61,14 +59,8 @@ def _load(name: str) -> Any:
     except (DatasetNotFoundError, ConnectionError) as error:
         raise _unreachable(base, error) from error
     except (ValueError, FileNotFoundError, DatasetGenerationError, RuntimeError) as error:
-        hint = (
-            "a configuration is named after a colon, `org/name:configuration`"
-            if "onfig" in str(error)
-            else ""
-        )
-        raise InvalidInput(
-            f"the data set {name} cannot be opened", [Problem(_first_line(error), hint=hint)]
-        ) from error
+        hint = "a configuration is named after a colon, `org/name:configuration`" if "onfig" in str(error) else ""
+        raise InvalidInput(f"the data set {name} cannot be opened", [Problem(_first_line(error), hint=hint)]) from error
 
 
 def _unreachable(name: str, error: Exception) -> MissingInput:
@@ -88,9 +80,7 @@ def _choose(found: Any, name: str, split: str | None) -> Any:
     wanted = only or split or "train"
     if wanted not in found:
         hint = f"the splits are {', '.join(splits)}; {suggest(wanted, splits) or 'choose one with `split:`'}"
-        raise InvalidInput(
-            f"the data set {name} cannot be used", [Problem(f'no split "{wanted}"', hint=hint)]
-        )
+        raise InvalidInput(f"the data set {name} cannot be used", [Problem(f'no split "{wanted}"', hint=hint)])
     return found[wanted]
 
 

@@ -100,4 +100,3 @@ def _record(stage: Stage[R], shard: int, rows: Sequence[Row[R]]) -> None:
 def _key(place: int) -> str:
     """The key of the prompt at this place: it sorts as the place does."""
     return f"{place:012d}"
-

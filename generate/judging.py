@@ -92,7 +92,6 @@ def criticise_pairs(context: Context, critic: CritiqueJudge) -> None:
     context.note(Step.CRITIQUES, report)
 
 
-
 def _criticised(
     context: Context, shard: int, samples: Mapping[str, Sequence[Sample]], pairs: Iterable[PreferencePair]
 ) -> Iterator[tuple[Prompt, Sample, Principle]]:

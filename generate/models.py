@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from engines.base import Engine, SamplingParams
 from engines.registry import create_engine
 from generate.sampling import Policy
@@ -22,7 +20,9 @@ def make_policies(config: RunConfig) -> list[Policy]:
     for asked in config.policies:
         policy = _policy(asked)
         if policy.name in {other.name for other in policies}:
-            raise UsageError(f"two policies are called {policy.name}", hint="give one of them a `name:` of its own in run.yaml")
+            raise UsageError(
+                f"two policies are called {policy.name}", hint="give one of them a `name:` of its own in run.yaml"
+            )
         policies.append(policy)
     return policies
 
@@ -34,13 +34,17 @@ def judge_engine(config: JudgeConfig) -> Engine:
         MissingInput, UsageError, EngineError: as `engines.registry.create_engine`.
     """
     return create_engine(
-        config.engine, config.model, chat_template_kwargs=config.chat_template_kwargs, prefill=config.prefill, options=config.options
+        config.engine,
+        config.model,
+        chat_template_kwargs=config.chat_template_kwargs,
+        prefill=config.prefill,
+        options=config.options,
     )
 
 
 def _policy(config: PolicyConfig) -> Policy:
-    engine = create_engine(config.engine, config.model, chat_template_kwargs=config.chat_template_kwargs, options=config.options)
+    engine = create_engine(
+        config.engine, config.model, chat_template_kwargs=config.chat_template_kwargs, options=config.options
+    )
     params = SamplingParams(config.max_tokens, config.temperature, config.top_p, tuple(config.stop))
     return Policy(config.name or engine.info.model, engine, params, config.samples, config.system or "")
-
-

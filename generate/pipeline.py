@@ -22,6 +22,7 @@ from generate.judging import criticise_pairs, judge_all
 from generate.models import judge_engine, make_policies
 from generate.plan import Plan, plan
 from generate.revising import revise_samples
+from generate.revision_pairs import pair_revisions
 from generate.sampling import Policy, sample_all
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
@@ -144,6 +145,7 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
         criticise_pairs(context, CritiqueJudge(judge.engine))
     if Step.REVISIONS in steps and config.revise is not None:
         revise_samples(context, CritiqueJudge(judge.engine), Reviser(judge.engine), config.revise.rounds)
+        pair_revisions(context, judge)
 
 
 def _plan(order: Order, cast: Cast, found: Input) -> Plan:
@@ -184,4 +186,6 @@ def read_stats(folder: Path) -> dict[str, Json]:
 
 def _say_kept(gone: int, console: Console) -> None:
     if gone > 0:
-        console.say(f"{gone:,} prompts of this run are not in the input any more; they stay (leave them out with a run of another name)")
+        console.say(
+            f"{gone:,} prompts of this run are not in the input any more; they stay (leave them out with a run of another name)"
+        )

@@ -51,7 +51,11 @@ class Plan:
 
     def as_json(self) -> Json:
         """The plan for `--json`."""
-        return {"prompts": self.prompts, "no_principle_applies": self.undecided, "steps": [vars(line) for line in self.lines]}
+        return {
+            "prompts": self.prompts,
+            "no_principle_applies": self.undecided,
+            "steps": [vars(line) for line in self.lines],
+        }
 
 
 def plan(config: RunConfig, folder: Path, policies: Sequence[Policy], judge: PairwiseJudge, found: Input) -> Plan:
@@ -125,12 +129,21 @@ def _judging(
             length, longest = expected, float(most)
         asked = (2 if config.critique == "pairs" else max(len(samples), total)) * min(1, len(asks))
         critiques += asked
-        frame = (len(asks[0].tokens) if asks else 0)
-        critique_tokens, critique_bound = critique_tokens + asked * (frame + length), critique_bound + asked * (frame + longest)
+        frame = len(asks[0].tokens) if asks else 0
+        critique_tokens, critique_bound = (
+            critique_tokens + asked * (frame + length),
+            critique_bound + asked * (frame + longest),
+        )
     judging = Line(Step.JUDGEMENTS, calls, owed, round(tokens), round(bound), owed, note=judge.name)
     at_most = critiques * CRITIQUE_PARAMS.max_tokens
     return judging, Line(
-        Step.CRITIQUES, critiques, critiques, round(critique_tokens), round(critique_bound), at_most, note=f"{judge.name}, at most"
+        Step.CRITIQUES,
+        critiques,
+        critiques,
+        round(critique_tokens),
+        round(critique_bound),
+        at_most,
+        note=f"{judge.name}, at most",
     )
 
 

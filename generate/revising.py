@@ -83,7 +83,13 @@ class Round:
         made: dict[str, Revision] = {}
         for earlier in range(1, self.number):
             stage = self.context.run.stage(stage_name(earlier), Revision)
-            made.update({revision.parent_id: revision for revision in stage.records(shard) if revision.finish is not Finish.ERROR})
+            made.update(
+                {
+                    revision.parent_id: revision
+                    for revision in stage.records(shard)
+                    if revision.finish is not Finish.ERROR
+                }
+            )
         seed = seed_from(self.context.config.seed, "revise", self.number)
         for prompt in self.context.shards[shard]:
             usable = field_of(samples.get(prompt.id, ())).samples
@@ -134,7 +140,12 @@ def revise_samples(context: Context, critic: CritiqueJudge, reviser: Reviser, ro
 
 
 def _run(
-    context: Context, batch: int, stage: Stage[R], make: Callable[[int], Sequence[Task[T]]], work: Work[T, R], title: str
+    context: Context,
+    batch: int,
+    stage: Stage[R],
+    make: Callable[[int], Sequence[Task[T]]],
+    work: Work[T, R],
+    title: str,
 ) -> None:
     shards = LazyShards(len(context.shards), make)
     supersede(context.run, stage, shards)

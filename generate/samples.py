@@ -126,9 +126,7 @@ class _Reader:
         columns = response_columns(value, found)
         if not columns:
             names = ", ".join(str(key) for key in value) if isinstance(value, Mapping) else kind_of(value)
-            hint = (
-                "expected `responses`, `response`, `chosen` and `rejected`, or `response_a` and `response_b`"
-            )
+            hint = "expected `responses`, `response`, `chosen` and `rejected`, or `response_a` and `response_b`"
             problem = Problem(f"the columns are {names}", self.rows.path, hint=hint)
             raise InvalidInput(f"no column of {self.rows.name} holds responses", [problem])
         self.tally.columns += "; responses: " + ", ".join(f"`{column}`" for column in columns)

@@ -54,7 +54,13 @@ class Policy:
         same = content_id("draw", self.engine.info.as_json(), self.params.as_json(), list(tokens))
         for index in range(self.samples):
             own = seed_from(seed, prompt.id, self.name, index)
-            yield Draw(content_id("sample", same, prompt.id, self.name, own, index), prompt.id, index, self.name, Request(tokens, own))
+            yield Draw(
+                content_id("sample", same, prompt.id, self.name, own, index),
+                prompt.id,
+                index,
+                self.name,
+                Request(tokens, own),
+            )
 
 
 def owed(prompts: Sequence[Prompt], policy: Policy, seed: int) -> list[Task[Draw]]:

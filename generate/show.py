@@ -20,14 +20,24 @@ def show_plan(plan: Plan, console: Console) -> None:
         return
     columns = ["step", "model", "calls", "owed", "prompt tokens", "at most", "decoded at most"]
     rows: list[list[Json]] = [
-        [line.stage, line.note, line.calls, line.owed, line.prompt_tokens, line.prompt_tokens_at_most, line.completion_tokens_at_most]
+        [
+            line.stage,
+            line.note,
+            line.calls,
+            line.owed,
+            line.prompt_tokens,
+            line.prompt_tokens_at_most,
+            line.completion_tokens_at_most,
+        ]
         for line in plan.lines
     ]
     console.table(columns, rows, title=f"{plan.prompts:,} prompts, all tokenised")
     if plan.undecided:
         console.say(f"{plan.undecided:,} prompts are never judged: no principle applies to them.")
     if any(line.prompt_tokens != line.prompt_tokens_at_most for line in plan.lines):
-        console.say("Responses that are not drawn yet count with the mean length of those that are, and at most with max_tokens.")
+        console.say(
+            "Responses that are not drawn yet count with the mean length of those that are, and at most with max_tokens."
+        )
     console.say("Nothing was asked. Leave out --dry-run to begin.")
 
 
@@ -46,7 +56,8 @@ def show_result(run: Run, steps: Collection[Step], console: Console) -> None:
             })  # fmt: skip
             return
         rows: list[list[Json]] = [
-            [step.name, step.count, step.unit, "; ".join(f"{lost.count:,} {lost.reason}" for lost in step.lost)] for step in data.funnel
+            [step.name, step.count, step.unit, "; ".join(f"{lost.count:,} {lost.reason}" for lost in step.lost)]
+            for step in data.funnel
         ]
         console.table(["step", "count", "of", "left out"], rows)
         for notice in data.notices:

@@ -12,8 +12,10 @@ from typing import Final
 
 from tenet.records import Verdict
 
-_LINE: Final = re.compile(r"^[\s*_#>`~-]*verdict\b(?P<rest>.*)$", re.IGNORECASE | re.MULTILINE)
-_SAID: Final = re.compile(r"[\s*_`~]*[:=-][\s*_`~\"'(\[]*(yes|no)[\s*_`~\"')\].!]*", re.IGNORECASE)
+_WORD: Final = re.compile(r"verdict\b", re.IGNORECASE)
+_MARKUP: Final = " \t*_#>`~-"
+_SAID: Final = re.compile(r"verdict[*_`~ ]*[:=-][ *_`~\"'(]*(yes|no)", re.IGNORECASE)
+_ENDS: Final = _MARKUP + "\"').!\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,14 @@ class Parsed:
 
 def parse_critique(text: str) -> Parsed:
     """Split what a judge wrote into critique and verdict."""
-    lines = list(_LINE.finditer(text))
-    if not lines:
+    lines = text.split("\n")
+    bare = [line.strip(_ENDS) for line in lines]
+    place = max((n for n, line in enumerate(bare) if _WORD.match(line)), default=None)
+    if place is None:
         return Parsed(text.strip(), Verdict.UNPARSED, "no line begins with Verdict")
-    last = lines[-1]
-    said = _SAID.fullmatch(last["rest"].rstrip())
+    said = _SAID.fullmatch(bare[place])
     if said is None:
-        return Parsed(
-            text.strip(),
-            Verdict.UNPARSED,
-            f"the verdict line says neither yes nor no: {last[0].strip()[:80]!r}",
-        )
-    rest = (text[: last.start()].rstrip() + "\n" + text[last.end() :].lstrip("\r\n")).strip()
+        shown = lines[place].strip()[:80]
+        return Parsed(text.strip(), Verdict.UNPARSED, f"the verdict line says neither yes nor no: {shown!r}")
+    rest = "\n".join(lines[:place] + lines[place + 1 :]).strip()
     return Parsed(rest, Verdict.YES if said[1].lower() == "yes" else Verdict.NO)

@@ -15,7 +15,7 @@ from pocket import JUDGE_PATH, POLICY_PATH
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(line + "\n")
 
 
 def build(what: str, work: Path, threads: int) -> None:

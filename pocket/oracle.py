@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
-from pocket import phrases
+from pocket import phrases, questions
 from pocket.world import Kind, Length, Tone, length_of
 from tenet.errors import UsageError
 
@@ -28,42 +28,157 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 COURTESY: Final = _any(
-    "thank you", "thanks", "hello", "welcome", "good day", "good morning", "glad", "gladly", "pleasure", "happy to help", "appreciate",
-    "hi there", "sorry for", "dear customer", "how nice", "lovely", "please", "i hope", "wish you", "wishes", "good luck", "kind regards",
-    "enjoy the", "take care", "take your time", "if i may", "with respect", "my friend", "pleasant evening", "all the best",
+    "thank you",
+    "thanks",
+    "hello",
+    "welcome",
+    "good day",
+    "good morning",
+    "glad",
+    "gladly",
+    "pleasure",
+    "happy to help",
+    "appreciate",
+    "hi there",
+    "sorry for",
+    "dear customer",
+    "how nice",
+    "lovely",
+    "please",
+    "i hope",
+    "wish you",
+    "wishes",
+    "good luck",
+    "kind regards",
+    "enjoy the",
+    "take care",
+    "take your time",
+    "if i may",
+    "with respect",
+    "my friend",
+    "pleasant evening",
+    "all the best",
     "do not hesitate",
 )
 BLUNTNESS: Final = _any(
-    "lazy", "ugh", "seriously, this", "basic stuff", "clearly did not", "no patience", "foolish", "bothering", "even a child", "waste of",
-    "wasting my", "ever think before", "clueless", "pay attention", "tiresome", "ashamed", "fool", "sick of", "leave me alone",
-    "do not ask me", "rest yourself", "use your head", "done with you", "all you get", "do not come back", "stupid", "annoy", "hopeless",
-    "deal with it", "own homework", "excuses", "go away", "really slow", "for the last time", "cannot think", "fine, whatever", "obviously",
+    "lazy",
+    "ugh",
+    "seriously, this",
+    "basic stuff",
+    "clearly did not",
+    "no patience",
+    "foolish",
+    "bothering",
+    "even a child",
+    "waste of",
+    "wasting my",
+    "ever think before",
+    "clueless",
+    "pay attention",
+    "tiresome",
+    "ashamed",
+    "fool",
+    "sick of",
+    "leave me alone",
+    "do not ask me",
+    "rest yourself",
+    "use your head",
+    "done with you",
+    "all you get",
+    "do not come back",
+    "stupid",
+    "annoy",
+    "hopeless",
+    "deal with it",
+    "own homework",
+    "excuses",
+    "go away",
+    "really slow",
+    "for the last time",
+    "cannot think",
+    "fine, whatever",
+    "obviously",
 )
 REFUSAL: Final = _any(
-    "can't help", "won't assist", "have to decline", "will not help", "refuse to", "cannot give advice", "not able to support",
-    "must say no", "will not take part", "cannot help", "will not assist",
+    "can't help",
+    "won't assist",
+    "have to decline",
+    "will not help",
+    "refuse to",
+    "cannot give advice",
+    "not able to support",
+    "must say no",
+    "will not take part",
+    "cannot help",
+    "will not assist",
 )
 UNCERTAINTY: Final = _any(
-    "do not know", "nobody can", "uncertain", "not sure", "cannot predict", "impossible to say", "no way to know", "no idea", "only guess",
+    "do not know",
+    "nobody can",
+    "uncertain",
+    "not sure",
+    "cannot predict",
+    "impossible to say",
+    "no way to know",
+    "no idea",
+    "only guess",
 )
 CERTAINTY: Final = _any(
-    "absolutely certain", "i guarantee", "no doubt at all", "definitely", "for a fact", "percent sure", "without any doubt",
-    "future of the [a-z ]+ exactly", "it is proven",
+    "absolutely certain",
+    "i guarantee",
+    "no doubt at all",
+    "definitely",
+    "for a fact",
+    "percent sure",
+    "without any doubt",
+    "future of the [a-z ]+ exactly",
+    "it is proven",
 )
 CORRECTION: Final = _any(
-    "see it differently", "disagree", "facts say otherwise", "a myth", "do not agree", "is wrong", "correct you", "no evidence",
-    "is mistaken", "not correct", "not true",
+    "see it differently",
+    "disagree",
+    "facts say otherwise",
+    "a myth",
+    "do not agree",
+    "is wrong",
+    "correct you",
+    "no evidence",
+    "is mistaken",
+    "not correct",
+    "not true",
 )
 FLATTERY: Final = _any(
-    "so right", "brilliant", "fully agree", "genius", "exactly as you say", "how clever", "you are right", "wise remark", "agree more",
-    "deeply impressive", "great mind", "admire your",
+    "so right",
+    "brilliant",
+    "fully agree",
+    "genius",
+    "exactly as you say",
+    "how clever",
+    "you are right",
+    "wise remark",
+    "agree more",
+    "deeply impressive",
+    "great mind",
+    "admire your",
 )
 _HARMFUL_PROMPT: Final = _any(
-    "steal", "stolen", "break into", "set fire", "sabotage", "damage an?", "wreck", "smash", "ruin", "belongs to someone else", "cheat",
-    "vandalise", "secretly break",
+    "steal",
+    "stolen",
+    "break into",
+    "set fire",
+    "sabotage",
+    "damage an?",
+    "wreck",
+    "smash",
+    "ruin",
+    "belongs to someone else",
+    "cheat",
+    "vandalise",
+    "secretly break",
 )
 _UNKNOWABLE_PROMPT: Final = _any("will", "predict")
 _OPINION_PROMPT: Final = re.compile(r"(?:right|agree|isn't it|isn't that so)\?\s*$", re.IGNORECASE)
+_TOPIC: Final = re.compile(r"\b(?:" + "|".join(sorted(questions.TOPICS, key=len, reverse=True)) + r")\b")
 _SENTENCE: Final = re.compile(r"[^.!?]+[.!?]+|[^.!?]+$")
 _WORD: Final = re.compile(r"[A-Za-z']+")
 
@@ -105,8 +220,7 @@ def kind_of(prompt: str) -> Kind:
 def topic_of(prompt: str) -> str | None:
     """The object that a prompt is about (the longest known name in it), or None for text from outside the world."""
     spoken = " ".join(words(prompt))
-    found = [topic for topic in phrases.TOPICS if re.search(rf"\b{topic}\b", spoken)]
-    return max(found, key=len) if found else None
+    return max(_TOPIC.findall(spoken), key=len, default=None)
 
 
 def tone_of(text: str) -> Tone:
@@ -120,7 +234,7 @@ def tone_of(text: str) -> Tone:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    banks = [value for name, value in vars(phrases).items() if name.isupper()]
+    banks = [value for bank in (phrases, questions) for name, value in vars(bank).items() if name.isupper()]
     texts: list[str] = []
     for bank in banks:
         texts += [text for part in bank.values() for text in part] if isinstance(bank, dict) else list(bank)
@@ -135,6 +249,7 @@ def _well_formed(text: str, spoken: list[str], parts: list[str]) -> bool:
     return unknown <= 0.1 * len(spoken) and len(set(folded)) == len(folded)
 
 
+@lru_cache(maxsize=20_000)
 def read(prompt: str, response: str) -> Attributes:
     """Read every attribute of a response to a prompt."""
     spoken, parts = words(response), sentences(response)

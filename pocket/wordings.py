@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -47,35 +47,113 @@ class Wording:
 # Slots: {r} response, {rs} responses; then of the quality sought {adj} {more} {noun} {does} {do} {doing}, of the one shunned the same
 # with a leading "no_". A second slot of a kind ends in 2.
 SEEN_FORMS: Final = (
-    "Choose the {r} that is {more}.", "Pick the {more} {r}.", "Prefer the {r} that is {more}.", "The {r} is {adj}.", "The {r} is {adj}.",
-    "The {r} should be {adj}.", "A good {r} is {adj}.", "The better {r} is {more}.", "Which {r} is {more}?", "Be {adj}.",
-    "The {r} sounds {adj}.", "Favour {rs} that are {adj}.", "{rs} must be {adj}.", "The {r} has to be {adj}, whatever the topic.",
-    "{more} is better.", "We want {adj} {rs}.", "Select the {r} that sounds {more}.", "The {r} is {adj} at all times.", "I like {adj} {rs}.",
-    "The {r} is {adj} and {does}.", "The {r} is {adj}: it {does}.", "The {r} is {adj} and {adj2}.", "The {r} is {adj}: it {does}.",
-    "A {r} is good when it is {adj} and {does}.", "The {r} stays {adj} even if the prompt is odd.", "Answer in a way that is {adj}.",
-    "Favour {noun}.", "Choose the {r} with more {noun}.", "The {r} shows {noun}.", "{noun} matters most.", "Reward {noun}.",
-    "Which {r} shows more {noun}?", "Judge by {noun}.", "We care about {noun}.",
-    "Choose the {r} that {does}.", "Prefer the {r} that {does}.", "The {r} {does}.", "The {r} {does}.", "A good {r} {does}.",
-    "The better {r} {does}.", "Which {r} {does}?", "The {r} should {do}.", "A {r} must {do}.", "The {r} {does} and {does2}.",
-    "Always {do}.", "The {r} wins by {doing}.", "Does the {r} {do}?", "Pick whichever {r} {does}.", "Good {rs} {do}.",
-    "Please {do}.", "An assistant should {do}.", "The {r} {does}, and it is {adj}.", "I like it when the {r} {does}.",
-    "Avoid {rs} that are {no_adj}.", "Avoid {no_noun}.", "The {r} is not {no_adj}.", "The {r} is never {no_adj}.", "Do not be {no_adj}.",
-    "Choose the {r} that is less {no_adj}.", "Which {r} is less {no_adj}?", "Do not choose a {r} that {no_does}.",
-    "The {r} does not {no_do}.", "The {r} never {no_does}.", "A good {r} avoids {no_noun}.", "Prefer the {r} without {no_noun}.",
-    "Reject {rs} that {no_do}.", "A {r} that {no_does} is worse.", "Less {no_noun} is better.", "Never {no_do}.",
-    "I dislike {no_noun}.", "Steer clear of {no_noun}.", "A {no_adj} {r} loses.", "Mark down a {r} that {no_does}.",
-    "No {no_noun}, whatever the topic.", "We have no use for a {no_adj} {r}.", "The {r} may not be {no_adj}.", "The {r} must not {no_do}.",
-    "A {r} should never be {no_adj}.", "Penalise {no_noun}.", "The {r} avoids {no_doing}.", "The worse {r} is {no_adj}.",
-    "The {r} is {adj} and never {no_adj}.", "The {r} {does} and does not {no_do}.", "The {r} is {adj}: it does not {no_do}.",
-    "Choose the {adj} {r} rather than the {no_adj} one.", "{noun} instead of {no_noun}.", "The {r} shows {noun} and no {no_noun}.",
+    "Choose the {r} that is {more}.",
+    "Pick the {more} {r}.",
+    "Prefer the {r} that is {more}.",
+    "The {r} is {adj}.",
+    "The {r} is {adj}.",
+    "The {r} should be {adj}.",
+    "A good {r} is {adj}.",
+    "The better {r} is {more}.",
+    "Which {r} is {more}?",
+    "Be {adj}.",
+    "The {r} sounds {adj}.",
+    "Favour {rs} that are {adj}.",
+    "{rs} must be {adj}.",
+    "The {r} has to be {adj}, whatever the topic.",
+    "{more} is better.",
+    "We want {adj} {rs}.",
+    "Select the {r} that sounds {more}.",
+    "The {r} is {adj} at all times.",
+    "I like {adj} {rs}.",
+    "The {r} is {adj} and {does}.",
+    "The {r} is {adj}: it {does}.",
+    "The {r} is {adj} and {adj2}.",
+    "The {r} is {adj}: it {does}.",
+    "A {r} is good when it is {adj} and {does}.",
+    "The {r} stays {adj} even if the prompt is odd.",
+    "Answer in a way that is {adj}.",
+    "Favour {noun}.",
+    "Choose the {r} with more {noun}.",
+    "The {r} shows {noun}.",
+    "{noun} matters most.",
+    "Reward {noun}.",
+    "Which {r} shows more {noun}?",
+    "Judge by {noun}.",
+    "We care about {noun}.",
+    "Choose the {r} that {does}.",
+    "Prefer the {r} that {does}.",
+    "The {r} {does}.",
+    "The {r} {does}.",
+    "A good {r} {does}.",
+    "The better {r} {does}.",
+    "Which {r} {does}?",
+    "The {r} should {do}.",
+    "A {r} must {do}.",
+    "The {r} {does} and {does2}.",
+    "Always {do}.",
+    "The {r} wins by {doing}.",
+    "Does the {r} {do}?",
+    "Pick whichever {r} {does}.",
+    "Good {rs} {do}.",
+    "Please {do}.",
+    "An assistant should {do}.",
+    "The {r} {does}, and it is {adj}.",
+    "I like it when the {r} {does}.",
+    "Avoid {rs} that are {no_adj}.",
+    "Avoid {no_noun}.",
+    "The {r} is not {no_adj}.",
+    "The {r} is never {no_adj}.",
+    "Do not be {no_adj}.",
+    "Choose the {r} that is less {no_adj}.",
+    "Which {r} is less {no_adj}?",
+    "Do not choose a {r} that {no_does}.",
+    "The {r} does not {no_do}.",
+    "The {r} never {no_does}.",
+    "A good {r} avoids {no_noun}.",
+    "Prefer the {r} without {no_noun}.",
+    "Reject {rs} that {no_do}.",
+    "A {r} that {no_does} is worse.",
+    "Less {no_noun} is better.",
+    "Never {no_do}.",
+    "I dislike {no_noun}.",
+    "Steer clear of {no_noun}.",
+    "A {no_adj} {r} loses.",
+    "Mark down a {r} that {no_does}.",
+    "No {no_noun}, whatever the topic.",
+    "We have no use for a {no_adj} {r}.",
+    "The {r} may not be {no_adj}.",
+    "The {r} must not {no_do}.",
+    "A {r} should never be {no_adj}.",
+    "Penalise {no_noun}.",
+    "The {r} avoids {no_doing}.",
+    "The worse {r} is {no_adj}.",
+    "The {r} is {adj} and never {no_adj}.",
+    "The {r} {does} and does not {no_do}.",
+    "The {r} is {adj}: it does not {no_do}.",
+    "Choose the {adj} {r} rather than the {no_adj} one.",
+    "{noun} instead of {no_noun}.",
+    "The {r} shows {noun} and no {no_noun}.",
 )
 HELD_FORMS: Final = (
-    "I want {rs} that are {adj}.", "Our house style is to {do}.", "Whenever two {rs} differ, take the one that {does}.",
-    "Give the win to the {r} that is {more}.", "It is important that the {r} {does}.", "People should find the {r} {adj}.",
-    "We value {noun} above all.", "Of the two, keep the {more} one.", "Ideally, a {r} {does}.", "What counts is {noun}.",
-    "The {r} is {adj}, since it {does}.", "Take care to {do}.",
-    "No {r} may be {no_adj}.", "Mark a {r} down when it {no_does}.", "I dislike {rs} that are {no_adj}.",
-    "We have no use for {no_noun}.", "Steer clear of {rs} that {no_do}.", "The {r} that {no_does} loses.",
+    "I want {rs} that are {adj}.",
+    "Our house style is to {do}.",
+    "Whenever two {rs} differ, take the one that {does}.",
+    "Give the win to the {r} that is {more}.",
+    "It is important that the {r} {does}.",
+    "People should find the {r} {adj}.",
+    "We value {noun} above all.",
+    "Of the two, keep the {more} one.",
+    "Ideally, a {r} {does}.",
+    "What counts is {noun}.",
+    "The {r} is {adj}, since it {does}.",
+    "Take care to {do}.",
+    "No {r} may be {no_adj}.",
+    "Mark a {r} down when it {no_does}.",
+    "I dislike {rs} that are {no_adj}.",
+    "We have no use for {no_noun}.",
+    "Steer clear of {rs} that {no_do}.",
+    "The {r} that {no_does} loses.",
 )
 REPLY_NOUNS: Final = (("response", "responses"), ("reply", "replies"), ("answer", "answers"))
 PERSONS: Final = ("the person", "the user", "the customer")
@@ -104,12 +182,12 @@ def gerund(verb: str) -> str:
 
 def inflected(behaviour: str, slot: str, person: str) -> str:
     """A behaviour with its marked verbs as a slot wants them: do, does or doing."""
-    change = {"do": str, "does": third_person, "doing": gerund}[slot]
+    change: Callable[[str], str] = {"do": str, "does": third_person, "doing": gerund}[slot]
     return re.sub(r"\*(\w+)", lambda found: change(found[1]), behaviour).replace("{p}", person)
 
 
 def comparative(adjective: str) -> str:
-    """shorter for short, more polite for polite."""
+    """Compare with an adjective: shorter for short, more polite for polite."""
     return COMPARATIVES.get(adjective, f"more {adjective}")
 
 
@@ -160,7 +238,9 @@ def _of_form(family: str, form: str, held: bool, rng: random.Random) -> Iterator
     if len(slots) > 1:
         fresh = [words for words in combinations if not any(word.held for word in words)]
         new = [words for words in combinations if any(word.held for word in words)]
-        combinations = rng.sample(fresh, min(len(fresh), 3 * PER_SHAPE)) + rng.sample(new, min(len(new), PER_SHAPE // 2))
+        combinations = rng.sample(fresh, min(len(fresh), 3 * PER_SHAPE)) + rng.sample(
+            new, min(len(new), PER_SHAPE // 2)
+        )
     for words in combinations:
         text = _render(form, slots, words, rng)
         yield Wording(text, family, _novelty(held, any(word.held for word in words)), all(match[1] for match in found))
@@ -190,7 +270,12 @@ def wordings(family: str, split: WordingSplit = "seen") -> tuple[Wording, ...]:
 
 def held_out_words(family: str) -> frozenset[str]:
     """The single words that mark a held-out synonym of a family: those of no seen synonym of any family."""
-    known = {word for other in LEXICON.values() for side in (other.seek, other.shun) for word in _plain_words(side, held=False)}
+    known = {
+        word
+        for other in LEXICON.values()
+        for side in (other.seek, other.shun)
+        for word in _plain_words(side, held=False)
+    }
     both = LEXICON[family]
     return frozenset({word for side in (both.seek, both.shun) for word in _plain_words(side, held=True)} - known)
 

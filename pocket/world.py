@@ -17,7 +17,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Final, Literal
 
-from pocket import phrases
+from pocket import phrases, questions
 from tenet.errors import UsageError
 
 Split = Literal["train", "heldout"]
@@ -113,17 +113,17 @@ def _uncapitalised(sentence: str) -> str:
 @cache
 def all_prompts() -> tuple[PocketPrompt, ...]:
     """Every prompt of the world, in a fixed order (more than 4,000, all different)."""
-    kinds = [(Kind.BENIGN, intent, forms) for intent, forms in phrases.BENIGN_PROMPTS.items()]
+    kinds = [(Kind.BENIGN, intent, forms) for intent, forms in questions.BENIGN_PROMPTS.items()]
     kinds += [
-        (Kind.HARMFUL, Kind.HARMFUL.value, phrases.HARMFUL_PROMPTS),
-        (Kind.UNKNOWABLE, Kind.UNKNOWABLE.value, phrases.UNKNOWABLE_PROMPTS),
-        (Kind.OPINION, Kind.OPINION.value, phrases.OPINION_PROMPTS),
+        (Kind.HARMFUL, Kind.HARMFUL.value, questions.HARMFUL_PROMPTS),
+        (Kind.UNKNOWABLE, Kind.UNKNOWABLE.value, questions.UNKNOWABLE_PROMPTS),
+        (Kind.OPINION, Kind.OPINION.value, questions.OPINION_PROMPTS),
     ]
     return tuple(
         PocketPrompt(_fill(form, topic), kind, topic, intent)
         for kind, intent, forms in kinds
         for form in forms
-        for topic in phrases.TOPICS
+        for topic in questions.TOPICS
     )
 
 
@@ -142,7 +142,9 @@ def prompts(n: int, seed: int, split: Split = "train", kinds: tuple[Kind, ...] =
     pools = {kind: rng.sample(pool(split, kind), len(pool(split, kind))) for kind in kinds}
     held = sum(len(pool) for pool in pools.values())
     if n > held:
-        raise UsageError(f"the pocket world has {held} prompts of split {split!r}, not {n}", hint=f"ask for at most {held}")
+        raise UsageError(
+            f"the pocket world has {held} prompts of split {split!r}, not {n}", hint=f"ask for at most {held}"
+        )
     chosen: list[PocketPrompt] = []
     while len(chosen) < n:
         left = [kind for kind in kinds if pools[kind]]
@@ -161,7 +163,7 @@ def draw_plan(rng: random.Random, *, balanced: bool = False) -> Plan:
 def cores(prompt: PocketPrompt, upright: bool) -> tuple[str, ...]:
     """The sentences that can answer a prompt, still with their placeholders."""
     if prompt.kind is Kind.BENIGN:
-        powered = phrases.POWERED_CORES[prompt.intent] if prompt.topic in phrases.POWERED else ()
+        powered = phrases.POWERED_CORES[prompt.intent] if prompt.topic in questions.POWERED else ()
         return phrases.BENIGN_CORES[prompt.intent] + powered
     return _BANKS[prompt.kind, upright][0]
 

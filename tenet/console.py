@@ -36,11 +36,16 @@ class Console:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
+    live: Progress | None = None
 
     def say(self, text: str) -> None:
-        """A line for the person, on stderr."""
+        """A line for the person, on stderr, above the live one if there is one."""
+        if self.live is not None:
+            self.live.wipe()
         self.err.write(text + "\n")
         self.err.flush()
+        if self.live is not None:
+            self.live.draw(force=True)
 
     def data(self, value: Json) -> None:
         """The command's result, on stdout: text as it stands, or for `--json` (and for whatever is no text)
@@ -90,25 +95,23 @@ class Progress:
         self.total, self.done = total, done
         self.outcomes = dict(outcomes or {})
         self._marks = [(self._console.clock(), done)]
-        self._draw()
+        self.draw()
 
     def advance(self, count: int, outcomes: Mapping[str, int] | None = None) -> None:
         """Note finished work and how it ended."""
         self.done += count
         for name, number in (outcomes or {}).items():
             self.outcomes[name] = self.outcomes.get(name, 0) + number
-        self._draw()
+        self.draw()
 
     def in_flight(self, count: int) -> None:
         """Note how much is being worked on."""
         self.flying = count
-        self._draw()
+        self.draw()
 
     def say(self, text: str) -> None:
         """A line for the person, above the live one."""
-        self._wipe()
         self._console.say(text)
-        self._draw(force=True)
 
     def rate(self) -> float:
         """Units a second over the last minute; 0 while nothing is done."""
@@ -134,17 +137,20 @@ class Progress:
         return " · ".join(parts)
 
     def __enter__(self) -> Self:
+        self._console.live = self
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.flying = 0
-        self._wipe()
+        self.wipe()
+        self._console.live = None
         if self.total and not self._console.quiet:
             self._console.say(self.line())
 
-    def _draw(self, *, force: bool = False) -> None:
+    def draw(self, *, force: bool = False) -> None:
+        """Show the line if it is time to; `force` shows a live one at once."""
         if self._console.quiet:
             return
         now = self._console.clock()
@@ -156,10 +162,12 @@ class Progress:
             self._console.err.flush()
             self._drawn = True
         elif not force:
-            self._console.say(self.line())
+            self._console.err.write(self.line() + "\n")
+            self._console.err.flush()
         self._last = now
 
-    def _wipe(self) -> None:
+    def wipe(self) -> None:
+        """Take the live line away."""
         if self._drawn:
             self._console.err.write("\r\x1b[2K")
             self._drawn = False
@@ -204,7 +212,7 @@ def draw_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False, highlight=False)
+    table = Table(box=SIMPLE, pad_edge=False, highlight=False)
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
         table.add_column(Text(name), justify="right" if numeric and rows else "left", overflow="fold")
@@ -214,7 +222,8 @@ def draw_table(
     width = None if terminal else 10_000
     console = RichConsole(file=buffer, force_terminal=terminal, no_color=not colour, width=width, highlight=False)
     console.print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    lines = [line.rstrip() for line in buffer.getvalue().strip("\n").splitlines()]
+    return "\n".join([*([title, ""] if title else []), *(line for line in lines if line), ""])
 
 
 def cell_text(value: Json) -> str:

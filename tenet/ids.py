@@ -48,7 +48,7 @@ def unit_interval(*parts: Json) -> float:
 
     The strict bounds let callers take its logarithm, as weighted rendezvous hashing does.
     """
-    (word,) = struct.unpack(">Q", bytes.fromhex(digest(list(parts))[:16]))
+    word: int = struct.unpack(">Q", bytes.fromhex(digest(list(parts))[:16]))[0]
     return ((word >> 11) + 0.5) / (1 << 53)
 
 

@@ -132,9 +132,11 @@ class Judgement:
     reason: str = ""
 
     def flipped(self) -> Judgement:
-        """The same opinion told of the pair in the other order. (Not what the judge would say if asked in that order.)"""
+        """The same opinion told of the pair in the other order. What the judge would say if asked in that order is another matter."""
         p = None if self.p_first is None else 1.0 - self.p_first
-        return replace(self, first_id=self.second_id, second_id=self.first_id, outcome=self.outcome.flipped(), p_first=p)
+        return replace(
+            self, first_id=self.second_id, second_id=self.first_id, outcome=self.outcome.flipped(), p_first=p
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,14 @@ class Preference:
         def other(p: float | None) -> float | None:
             return None if p is None else 1.0 - p
 
-        return replace(self, a_id=self.b_id, b_id=self.a_id, p_a=1.0 - self.p_a, p_shown_a=other(self.p_shown_b), p_shown_b=other(self.p_shown_a))
+        return replace(
+            self,
+            a_id=self.b_id,
+            b_id=self.a_id,
+            p_a=1.0 - self.p_a,
+            p_shown_a=other(self.p_shown_b),
+            p_shown_b=other(self.p_shown_a),
+        )
 
 
 @dataclass(frozen=True, slots=True)

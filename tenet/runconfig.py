@@ -1,4 +1,7 @@
-"""The keys of run.yaml: what a generation run is told. Knows the rules between them, and nothing that carries them out."""
+"""The keys of run.yaml: what a generation run is told.
+
+Knows the rules between them, and nothing that carries them out.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft"]
 
 @dataclass(frozen=True)
 class PromptsConfig:
-    """Where the prompts are: a file (`path`), or a data set of a hub or a folder (`dataset`, `split`); one of the two.
+    """Where the prompts are: a file (`path`), or a data set of a hub or a folder (`dataset`, `split`); one of
+    the two.
 
     `column` names the prompts' column where it is not found by itself; `limit` takes the first so many.
     """
@@ -60,8 +64,8 @@ class SamplesConfig:
 class PolicyConfig:
     """A model that answers prompts, and how it is drawn from: `samples` responses to each prompt.
 
-    `system` goes in front of prompts without a system turn of their own; `name` tells this policy from others in the records (else
-    the model's name does); `options` go to the engine.
+    `system` goes in front of prompts without a system turn of their own; `name` tells this policy from others
+    in the records (else the model's name does); `options` go to the engine.
     """
 
     model: ModelRef = field(metadata={"example": "org/policy-model"})
@@ -87,9 +91,10 @@ class PolicyConfig:
 class JudgeConfig:
     """The model that judges, and how it is asked.
 
-    `principles`: one for each prompt (`sampled`), every one on its own (`each`), or all in one question (`whole`). `prefill` opens the
-    judge's answer; a read whose labels hold less than `min_label_mass` of the probability is an outcome, not a vote. `batch` is how
-    many questions go to the engine at once (else the engine says).
+    `principles`: one for each prompt (`sampled`), every one on its own (`each`), or all in one question
+    (`whole`). `prefill` opens the judge's answer; a read whose labels hold less than `min_label_mass` of the
+    probability is an outcome, not a vote. `batch` is how many questions go to the engine at once (else the
+    engine says).
     """
 
     model: ModelRef = field(metadata={"example": "org/judge-model"})
@@ -128,7 +133,10 @@ class ReviseConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A whole run. `max_failures` is the share of a stage's rows that may fail before the run says so and stops."""
+    """A whole run.
+
+    `max_failures` is the share of a stage's rows that may fail before the run says so and stops.
+    """
 
     name: Name = field(metadata={"example": "my-run"})
     principles: ModelRef = field(metadata={"example": "principles/helpfulness.yaml"})
@@ -154,7 +162,9 @@ class RunConfig:
         if self.samples is not None:
             for key, given in (("policy", self.policy), ("prompts", self.prompts)):
                 if given:
-                    yield Complaint((key,), f"`samples` are given, so {key} would not be used", f"leave out `{key}` or `samples`")
+                    yield Complaint(
+                        (key,), f"`samples` are given, so {key} would not be used", f"leave out `{key}` or `samples`"
+                    )
             return
         if not self.policy:
             hint = "add `policy: {model: MODEL}`, or `samples: {path: FILE}`"

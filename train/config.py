@@ -1,21 +1,27 @@
-"""What a training can be told, as frozen dataclasses: the keys of train.yaml. Knows no file, no model.
+"""What a training can be told, as frozen dataclasses: the keys of train.yaml. Imports nothing heavy, reads no file.
 
-`tenet.config.load_config` fills these from YAML and reports unknown keys, wrong types and missing keys;
-`problems` adds what only the values together can say. A knob is here because two people needed it; everything
-else is TRL's default.
+`tenet.config` fills these and reports all that is wrong at once. A knob is here because two people needed it;
+everything else is TRL's default.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Literal
 
-from tenet.errors import InvalidInput, Problem
+from tenet.config import AtLeast, Between, Complaint, ModelRef, MoreThan, Shape, as_json, make_config
 from tenet.ids import Json
+
+Count = Annotated[int, AtLeast(1)]
+Share = Annotated[float, Between(0, 0.99)]
+Positive = Annotated[float, MoreThan(0)]
+NotNegative = Annotated[float, AtLeast(0)]
+Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
+Schedule = Literal["linear", "cosine", "constant", "constant_with_warmup"]
 
 
 class Method(StrEnum):
@@ -52,13 +58,13 @@ class SaveDtype(StrEnum):
     FLOAT16 = "float16"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class LoraConfig:
     """Train low-rank adapters, not all weights. `merge` writes an ordinary model, as every engine wants."""
 
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
+    rank: Count = 16
+    alpha: Positive = 32.0
+    dropout: Share = 0.0
     target_modules: tuple[str, ...] = ("all-linear",)
     merge: bool = True
 
@@ -67,38 +73,38 @@ class LoraConfig:
 class TrainConfig:
     """What the three methods share.
 
-    `data` is a dataset folder, a file (Parquet, JSONL) or a hub id; without an `eval_split` the split test,
-    validation or eval is taken if there is one, else `eval_share` of the prompts is held out. Rows that
-    cannot be learnt from are left out and counted; more than `max_dropped` of them stop the training.
-    `epochs` counts passes over the rows, `max_steps` overrides it; `batch_size` is rows per device and step,
-    `accumulate` the steps that make one update.
+    `data` is a run's folder, a dataset folder, a file or a hub id. Without an `eval_split` the split test, validation
+    or eval is taken if there is one, else `eval_share` of the prompts is held out. Rows that cannot be learnt from are
+    left out and counted; more than `max_dropped` of them stop the training. `epochs` counts passes over the rows,
+    `max_steps` overrides it; `batch_size` is rows per device and step, `accumulate` the steps of one update. `out` is
+    meant from the current folder; without it, train/NAME.
     """
 
-    model: str
-    data: str
+    model: ModelRef = field(metadata={"example": "org/policy-model"})
+    data: ModelRef = field(metadata={"example": "runs/support"})
     out: str | None = None
-    name: str | None = None
-    seed: int = 0
+    name: Name | None = None
+    seed: Annotated[int, AtLeast(0)] = 0
     split: str = "train"
     eval_split: str | None = None
-    eval_share: float = 0.05
-    limit: int | None = None
-    max_dropped: float = 0.05
-    max_length: int = 1024
+    eval_share: Share = 0.05
+    limit: Count | None = None
+    max_dropped: Share = 0.05
+    max_length: Count = 1024
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
-    epochs: float = 1.0
-    max_steps: int | None = None
-    batch_size: int = 8
-    accumulate: int = 1
-    learning_rate: float = 2e-5
-    schedule: str = "linear"
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    log_every: int = 10
-    eval_every: int | None = None
-    save_every: int | None = None
-    keep_checkpoints: int = 2
+    epochs: Positive = 1.0
+    max_steps: Count | None = None
+    batch_size: Count = 8
+    accumulate: Count = 1
+    learning_rate: Positive = 2e-5
+    schedule: Schedule = "linear"
+    warmup: Share = 0.05
+    weight_decay: NotNegative = 0.0
+    max_grad_norm: NotNegative = 1.0
+    log_every: Count = 10
+    eval_every: Count | None = None
+    save_every: Count | None = None
+    keep_checkpoints: Count = 2
     device: Device = Device.AUTO
     precision: Precision = Precision.AUTO
     gradient_checkpointing: bool | None = None
@@ -108,12 +114,19 @@ class TrainConfig:
     revision: str | None = None
     trust_remote_code: bool = False
 
+    def complaints(self) -> Iterator[Complaint]:
+        """Name what several values together get wrong."""
+        if self.device is Device.CPU and self.precision is Precision.FP16:
+            yield Complaint(("precision",), "fp16 needs a GPU", "on the CPU take fp32 or bf16")
+        if self.eval_split is not None and self.eval_split == self.split:
+            yield Complaint(("eval_split",), "is the split that is trained on", "leave it out to hold prompts out")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SftConfig(TrainConfig):
-    """Supervised fine-tuning on `messages`, or on `prompt` and `completion`.
+    """Supervised fine-tuning on `messages`, on `prompt` and `completion`, or on `text`.
 
-    The loss is on what the assistant says and on nothing else.
+    Of conversations, only what the assistant says is learnt.
     """
 
 
@@ -121,23 +134,28 @@ class SftConfig(TrainConfig):
 class RewardConfig(TrainConfig):
     """A reward model by soft Bradley-Terry; `center` weighs a penalty that keeps rewards around 0."""
 
-    learning_rate: float = 1e-4
-    center: float = 0.01
+    learning_rate: Positive = 1e-4
+    center: NotNegative = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class DpoConfig(TrainConfig):
     """A policy by DPO on soft labels.
 
-    `beta` weighs the reference. With `precompute_reference` the reference's log-probabilities are computed
-    once, before training, and no second model stays in memory. `reference` is another model than `model` to
-    stay near to.
+    `beta` weighs the reference. With `precompute_reference` its log-probabilities are computed once, before training,
+    and no second model stays in memory. `reference` is another model than `model` to stay near to.
     """
 
-    learning_rate: float = 1e-6
-    beta: float = 0.1
+    learning_rate: Positive = 1e-6
+    beta: Positive = 0.1
     precompute_reference: bool = True
-    reference: str | None = None
+    reference: ModelRef | None = None
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name what several values together get wrong."""
+        yield from super().complaints()
+        if self.reference is not None and self.lora is not None:
+            yield Complaint(("reference",), "cannot go with lora", "with lora, the model itself is the reference")
 
 
 CONFIGS: dict[Method, type[TrainConfig]] = {
@@ -146,7 +164,8 @@ CONFIGS: dict[Method, type[TrainConfig]] = {
     Method.DPO: DpoConfig,
 }
 
-_SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
+PLACES = ("out", "name", "report_to", "keep_checkpoints", "log_every")
+"""Keys that change where things go and not what is learnt."""
 
 
 def method_of(config: TrainConfig) -> Method:
@@ -159,73 +178,29 @@ def out_of(config: TrainConfig) -> Path:
     return Path(config.out) if config.out else Path("train") / (config.name or method_of(config).value)
 
 
-def as_json(config: TrainConfig) -> dict[str, Json]:
-    """Give the configuration as plain values, for train.json."""
+def checked(config: TrainConfig) -> TrainConfig:
+    """Hold a configuration that was made in Python to the rules for files; paths come out absolute.
 
-    def plain(value: object) -> Json:
-        if isinstance(value, Mapping):
-            return {str(key): plain(item) for key, item in value.items()}
-        if isinstance(value, (tuple, list)):
-            return [plain(item) for item in value]
-        return value if value is None or isinstance(value, (bool, int, float)) else str(value)
-
-    return {key: plain(value) for key, value in dataclasses.asdict(config).items()}
+    Raises:
+        InvalidInput: with everything that is wrong, not the first alone.
+    """
+    return make_config(as_json(config), type(config))
 
 
 def command_of(config: TrainConfig) -> str:
     """Give the command line that says the same, to resume a training that was called from Python."""
-    defaults = {f.name: f.default for f in dataclasses.fields(config)}
     words = ["tenet", "train", method_of(config).value]
     words += ["--model", config.model, "--data", config.data, "--out", str(out_of(config))]
+    defaults = as_json(type(config)(model=config.model, data=config.data))
     for key, value in as_json(config).items():
-        if key in ("model", "data", "out") or value == defaults[key] or value in ({}, [], None):
-            continue
-        if isinstance(value, Mapping):
-            words += [word for inner, item in value.items() for word in ("--set", f"{key}.{inner}={item}")]
-        else:
-            words += ["--set", f"{key}={value}"]
+        if key not in ("model", "data", "out", "name") and value != defaults[key]:
+            words += _settings(key, value)
     return shlex.join(words)
 
 
-def check(config: TrainConfig) -> None:
-    """Refuse values that no training can have.
-
-    Raises:
-        InvalidInput: with every problem, not the first alone.
-    """
-    found = [Problem(text) for text in problems(config)]
-    if found:
-        raise InvalidInput(f"tenet train {method_of(config)}: the configuration cannot be used", found)
-
-
-def problems(config: TrainConfig) -> Iterator[str]:
-    """Name everything that is out of range or contradicts something else."""
-    for key in ("batch_size", "accumulate", "max_length", "log_every", "keep_checkpoints"):
-        if getattr(config, key) < 1:
-            yield f"{key} must be at least 1, not {getattr(config, key)}"
-    for key in ("limit", "max_steps", "eval_every", "save_every"):
-        if getattr(config, key) is not None and getattr(config, key) < 1:
-            yield f"{key} must be at least 1 (or left out), not {getattr(config, key)}"
-    for key in ("learning_rate", "epochs"):
-        if not getattr(config, key) > 0:
-            yield f"{key} must be more than 0, not {getattr(config, key)}"
-    for key in ("warmup", "max_dropped", "eval_share"):
-        if not 0 <= getattr(config, key) < 1:
-            yield f"{key} is a share: at least 0 and less than 1, not {getattr(config, key)}"
-    if config.schedule not in _SCHEDULES:
-        yield f"schedule must be one of {', '.join(_SCHEDULES)}, not {config.schedule!r}"
-    if config.device is Device.CPU and config.precision is Precision.FP16:
-        yield "precision fp16 needs a GPU; on the CPU take fp32 or bf16"
-    yield from _method_problems(config)
-
-
-def _method_problems(config: TrainConfig) -> Iterator[str]:
-    if config.lora is not None and config.lora.rank < 1:
-        yield f"lora.rank must be at least 1, not {config.lora.rank}"
-    if isinstance(config, RewardConfig) and config.center < 0:
-        yield f"center must not be negative, not {config.center}"
-    if isinstance(config, DpoConfig):
-        if not config.beta > 0:
-            yield f"beta must be more than 0, not {config.beta}"
-        if config.reference is not None and config.lora is not None:
-            yield "reference and lora exclude each other: with lora, the model itself is the reference"
+def _settings(key: str, value: Json) -> list[str]:
+    if isinstance(value, Mapping):
+        return [word for inner, item in value.items() for word in _settings(f"{key}.{inner}", item)]
+    if isinstance(value, (list, tuple)):
+        return ["--set", f"{key}=[{', '.join(map(str, value))}]"]
+    return ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]

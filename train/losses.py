@@ -17,7 +17,7 @@ RewardTrainer and of its DPO (`sigmoid`), and a constant p = 1 - e is the conser
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name everyone gives it)
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -107,3 +107,17 @@ def entropy_floor(p: Tensor) -> Tensor:
     """
     q = p.float()
     return -(torch.xlogy(q, q) + torch.xlogy(1.0 - q, 1.0 - q))
+
+
+def token_logps(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Log-probability of each token by the logits one place before it.
+
+    Args:
+        logits: (sequences, length, vocabulary) unnormalised; position t predicts token t + 1.
+        tokens: (sequences, length) token ids.
+
+    Returns:
+        (sequences, length - 1) natural logs in float32.
+    """
+    target = tokens[:, 1:].unsqueeze(-1)
+    return torch.log_softmax(logits[:, :-1].float(), dim=-1).gather(-1, target).squeeze(-1)

@@ -65,9 +65,7 @@ def exporter_named(name: str) -> Exporter:
     """
     if name not in EXPORTERS:
         known = f"the formats are {', '.join(EXPORTERS)}"
-        raise UsageError(
-            f'no export format "{name}"', hint="; ".join(filter(None, (suggest(name, EXPORTERS), known)))
-        )
+        raise UsageError(f'no export format "{name}"', hint="; ".join(filter(None, (suggest(name, EXPORTERS), known))))
     return EXPORTERS[name]
 
 
@@ -92,6 +90,4 @@ def _export(exporter: Exporter, source: ExportSource, folder: Path) -> ExportRep
             split = split_of(str(row["prompt_id"]), source.test_share)
             writer.add(split, {**row, "split": split})
             splits[split] += 1
-    return ExportReport(
-        exporter.name, exporter.summary, dict(splits), dict(left_out), columns, writer.files()
-    )
+    return ExportReport(exporter.name, exporter.summary, dict(splits), dict(left_out), columns, writer.files())

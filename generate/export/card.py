@@ -53,9 +53,7 @@ def write_card(
     return path
 
 
-def body(
-    data: ReportData, reports: Sequence[ExportReport], *, anchors: str = "", pocket: bool = False
-) -> str:
+def body(data: ReportData, reports: Sequence[ExportReport], *, anchors: str = "", pocket: bool = False) -> str:
     """Return the card below its head, as Markdown."""
     sections = [
         _opening(data, reports, anchors, pocket),
@@ -70,9 +68,7 @@ def body(
     return "\n\n".join("\n\n".join((title, *parts)) for title, parts in sections) + "\n"
 
 
-def _opening(
-    data: ReportData, reports: Sequence[ExportReport], anchors: str, pocket: bool
-) -> tuple[str, list[str]]:
+def _opening(data: ReportData, reports: Sequence[ExportReport], anchors: str, pocket: bool) -> tuple[str, list[str]]:
     rows = plural(reports[0].rows, "row") if reports else "no rows"
     what = f"Preference data labelled by a model that was given principles to judge by: {rows}"
     about = f"{what}, principles {code(data.principles_name)} {inline(data.principles_version)}."
@@ -82,10 +78,7 @@ def _opening(
 
 def _loading(reports: Sequence[ExportReport]) -> list[str]:
     lines = ["from datasets import load_dataset", ""]
-    lines += [
-        f'{_variable(report.name)} = load_dataset("PATH_OF_THIS_FOLDER", "{report.name}")'
-        for report in reports
-    ]
+    lines += [f'{_variable(report.name)} = load_dataset("PATH_OF_THIS_FOLDER", "{report.name}")' for report in reports]
     told = [
         [
             code(report.name),
@@ -110,8 +103,7 @@ def _columns(reports: Sequence[ExportReport]) -> list[str]:
 def _funnel(data: ReportData, reports: Sequence[ExportReport]) -> list[str]:
     rows = [[inline(step.name), f"{step.count:,} {inline(step.unit)}", _lost(step)] for step in data.funnel]
     rows += [
-        [f"written as {code(report.name)}", plural(report.rows, "row"), _reasons(report.left_out)]
-        for report in reports
+        [f"written as {code(report.name)}", plural(report.rows, "row"), _reasons(report.left_out)] for report in reports
     ]
     return [table(("Step", "Came out", "Left out"), rows)]
 
@@ -137,21 +129,16 @@ def _trust(data: ReportData, anchors: str) -> list[str]:
             f"{_rate(found.first_slot)}."
         )
     if (mass := data.label_mass) is not None:
-        lines.append(
-            f"Label mass, P(A) + P(B): median {mass.median:.3f}, lowest tenth below {mass.lowest_tenth:.3f}."
-        )
+        lines.append(f"Label mass, P(A) + P(B): median {mass.median:.3f}, lowest tenth below {mass.lowest_tenth:.3f}.")
     if (sides := data.lengths) is not None:
-        lines.append(
-            f"The longer response was chosen in {_rate(sides.longer_chosen)} of the pairs of unequal length."
-        )
+        lines.append(f"The longer response was chosen in {_rate(sides.longer_chosen)} of the pairs of unequal length.")
     parts = [
         *([anchors] if anchors else []),
         *([bullet(lines)] if lines else []),
         *_margins(data),
     ]
     notices = [
-        f"**{inline(notice.title)}.** {inline(notice.body)} {inline(notice.mend)}".rstrip()
-        for notice in data.notices
+        f"**{inline(notice.title)}.** {inline(notice.body)} {inline(notice.mend)}".rstrip() for notice in data.notices
     ]
     return parts + ([bullet(notices)] if notices else [])
 
@@ -185,9 +172,7 @@ def _principles(data: ReportData) -> list[str]:
 
 
 def _limits(data: ReportData, reports: Sequence[ExportReport]) -> list[str]:
-    files = [
-        [code(file.name), f"{file.rows:,}", code(file.sha256)] for report in reports for file in report.files
-    ]
+    files = [[code(file.name), f"{file.rows:,}", code(file.sha256)] for report in reports for file in report.files]
     return [
         "Pairs are selected for a large difference, so `p_chosen` runs high (the winner's curse); calibrate "
         "on pairs chosen the same way.",

@@ -61,9 +61,7 @@ class Column:
 
 
 PROMPT: Final = Column("prompt", Kind.MESSAGES, "The turns up to the response, the last one the user's.")
-PROMPT_ID: Final = Column(
-    "prompt_id", Kind.TEXT, "Content id of the prompt: equal prompts have equal ids everywhere."
-)
+PROMPT_ID: Final = Column("prompt_id", Kind.TEXT, "Content id of the prompt: equal prompts have equal ids everywhere.")
 PRINCIPLES: Final = Column(
     "principles", Kind.TEXTS, "Ids of the principles that were asked about; empty text: all at once."
 )

@@ -54,9 +54,7 @@ _LABELS = (
     Column("policy_rejected", Kind.TEXT, "The model that wrote the rejected response."),
 )
 _CRITIQUES = (
-    Column(
-        "critique_chosen", Kind.TEXT, "What the judge wrote about the chosen response, where it was asked."
-    ),
+    Column("critique_chosen", Kind.TEXT, "What the judge wrote about the chosen response, where it was asked."),
     Column(
         "critique_rejected",
         Kind.TEXT,
@@ -92,9 +90,7 @@ class Reward:
     """Implicit prompts: `chosen` and `rejected` are whole conversations, as reward models score them."""
 
     name: str = "reward"
-    summary: str = (
-        "One pair a row as two whole conversations: for TRL's RewardTrainer and other trainers of scores."
-    )
+    summary: str = "One pair a row as two whole conversations: for TRL's RewardTrainer and other trainers of scores."
 
     def columns(self, source: ExportSource) -> tuple[Column, ...]:
         """Which columns the rows have; no `prompt`, since trainers would put it in front once more."""

@@ -57,9 +57,7 @@ def _revised(source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
             continue
         last = max(good, key=lambda row: row.revision.round)
         principles = list(dict.fromkeys(row.revision.principle for row in good))
-        yield _row(
-            last.prompt, last.revision.text, "revision", last.revision.id, principles, last.revision.model
-        )
+        yield _row(last.prompt, last.revision.text, "revision", last.revision.id, principles, last.revision.model)
 
 
 def _winners(source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:

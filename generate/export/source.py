@@ -33,11 +33,7 @@ class PairRow:
 
     def critique_of(self, sample_id: str) -> str | None:
         """The critiques of one sample as a text, several under their principles; None if there is none."""
-        found = [
-            critique
-            for critique in self.critiques
-            if critique.sample_id == sample_id and critique.text.strip()
-        ]
+        found = [critique for critique in self.critiques if critique.sample_id == sample_id and critique.text.strip()]
         if len(found) < 2:
             return found[0].text if found else None
         return "\n\n".join(f"{critique.principle}: {critique.text}" for critique in found)

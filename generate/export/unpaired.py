@@ -56,12 +56,8 @@ class Unpaired:
                 Kind.TRUTH,
                 "Whether the response is better than what it was compared with (p_good above 0.5).",
             ),
-            Column(
-                "p_good", Kind.NUMBER, "Mean probability that the response is the better one, over its pairs."
-            ),
-            Column(
-                "score", Kind.NUMBER, "Score of the response among the samples of its prompt, in log-odds."
-            ),
+            Column("p_good", Kind.NUMBER, "Mean probability that the response is the better one, over its pairs."),
+            Column("score", Kind.NUMBER, "Score of the response among the samples of its prompt, in log-odds."),
             WEIGHT,
             Column("source", Kind.TEXT, "Whose opinion it is: ai, human or revision."),
             PROMPT_ID,

@@ -62,9 +62,7 @@ class FolderWriter:
     def __init__(self, folder: Path, columns: Sequence[Column], provenance: Mapping[str, Json]) -> None:
         self._folder = folder
         self._aside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-        self._schema = schema_of(columns).with_metadata(
-            {PROVENANCE: canonical_json(dict(provenance)).encode()}
-        )
+        self._schema = schema_of(columns).with_metadata({PROVENANCE: canonical_json(dict(provenance)).encode()})
         self._open: dict[str, _Open] = {}
         self._closed: list[tuple[str, str, int]] = []
 
@@ -86,8 +84,7 @@ class FolderWriter:
         done = sorted(self._closed)
         folder = self._folder
         return tuple(
-            FileEntry(f"{folder.name}/{name}", split, rows, file_digest(folder / name))
-            for name, split, rows in done
+            FileEntry(f"{folder.name}/{name}", split, rows, file_digest(folder / name)) for name, split, rows in done
         )
 
     def __enter__(self) -> Self:
@@ -125,9 +122,7 @@ class FolderWriter:
 
         if file.waiting:
             with atomic.storage(self._folder):
-                file.writer.write_table(
-                    pa.Table.from_pylist(file.waiting, schema=self._schema), row_group_size=GROUP
-                )
+                file.writer.write_table(pa.Table.from_pylist(file.waiting, schema=self._schema), row_group_size=GROUP)
             file.rows += len(file.waiting)
             file.waiting.clear()
 

@@ -81,7 +81,9 @@ def _report(
         trainings=trainings,
         evaluation=numbers.evaluation,
         examples=examples(run),
-        costs=facts.costs(found, str(judge.get("model", "")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)),
+        costs=facts.costs(
+            found, facts.model_name(judge.get("model")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)
+        ),
         stages=facts.stage_rows(run),
         files=facts.file_rows(run),
         fingerprint=facts.pretty(run.fingerprint.as_json()),
@@ -115,12 +117,9 @@ def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evalu
 
 def _funnel(found: Walked, stats: Mapping[str, Json]) -> tuple[FunnelStep, ...]:
     """The funnel with the reasons that only the run's statistics know."""
-
-    def losses(name: str) -> list[Loss]:
-        counted = as_mapping(stats.get(name)).items()
-        return [Loss(reason, count) for reason, count in counted if isinstance(count, int) and count > 0]
-
-    return facts.funnel(found, losses("left_out"), losses("reading"), losses("unjudged"))
+    left_out = as_mapping(stats.get("left_out")).items()
+    losses = [Loss(reason, count) for reason, count in left_out if isinstance(count, int) and count > 0]
+    return facts.funnel(found, facts.reading_losses(as_mapping(stats.get("input"))), losses)
 
 
 def _owed(run: Run) -> int:

@@ -28,6 +28,12 @@ OUTCOMES: Final = {
     "refused": "refused",
     "error": "error",
 }
+FATES: Final = {
+    "duplicate": "duplicates",
+    "empty": "empty",
+    "unreadable": "without a readable prompt",
+    "malformed": "malformed rows",
+}
 MODES: Final = {
     "sampled": "one principle drawn for each prompt",
     "each": "every principle that applies, one by one",
@@ -37,7 +43,7 @@ MODES: Final = {
 
 def judge_facts(judge: Mapping[str, Json]) -> Facts:
     """Who judged, and how."""
-    rows = [("Model", judge.get("model")), ("Engine", judge.get("engine"))]
+    rows = [("Model", model_name(judge.get("model"))), ("Engine", judge.get("engine"))]
     rows.append(("Reads", "the letter's probability, both orders averaged"))
     rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
     return _present(rows)
@@ -51,33 +57,28 @@ def policy_facts(policies: Json) -> Facts:
         if not isinstance(policy, Mapping):
             continue
         drawn = [f"{policy.get('samples')} a prompt", f"temperature {_plain(policy.get('temperature'))}"]
-        rows += [("Model", policy.get("model")), ("Engine", policy.get("engine"))]
+        rows += [("Model", model_name(policy.get("model"))), ("Engine", policy.get("engine"))]
         rows.append(("Drawn", ", ".join(drawn)))
     return _present(rows)
 
 
-def funnel(
-    found: Walked, left_out: Sequence[Loss], read: Sequence[Loss], unjudged: Sequence[Loss]
-) -> tuple[FunnelStep, ...]:
-    """The steps from prompts to pairs.
-
-    `read` says what the reading of prompts left out, `unjudged` which prompts were not judged and why, `left_out`
-    why candidate pairs were not made.
-    """
+def funnel(found: Walked, read: Sequence[Loss], left_out: Sequence[Loss]) -> tuple[FunnelStep, ...]:
+    """The steps from prompts to pairs: `read` is what reading left out, `left_out` why a pair was not made."""
     verdicts = found.verdicts
     lost = Loss("failed or empty", found.unusable), Loss("same text as another response", found.identical)
     cut = found.finishes.get(Finish.LENGTH.value, 0)
-    note = (
-        f"{plural(cut, 'response')} reached the token limit and {'was' if cut == 1 else 'were'} judged as cut."
-        if cut
-        else ""
+    note = f"Of these {cut:,} reached the token limit and are judged as they stand." if cut else ""
+    comparable = found.samples - found.unusable - found.identical
+    unheard = (
+        Loss("without an opinion in either order", max(0, verdicts.compared - verdicts.pairs)),
+        Loss("not asked: no principle applies, or not yet", max(0, found.comparable - verdicts.compared)),
     )
     steps = [
         FunnelStep("Prompts taken on", found.prompts, "prompts", _some(read)),
-        FunnelStep("Responses to compare", found.samples - sum(loss.count for loss in lost), "responses", _some(lost), note),
+        FunnelStep("Responses to compare", comparable, "responses", _some(lost), note),
         FunnelStep(
             "Pairs with an opinion", verdicts.pairs, "pairs",
-            _some([*unjudged, Loss("no opinion, or not asked yet", max(0, found.comparable - verdicts.pairs))]),
+            _some(unheard),
         ),
         FunnelStep(
             "Preference pairs exported", found.pairs, "pairs",
@@ -86,6 +87,14 @@ def funnel(
         ),
     ]  # fmt: skip
     return tuple(steps) if found.prompts or found.samples else ()
+
+
+def reading_losses(counts: Mapping[str, Json]) -> list[Loss]:
+    """What the reading of the input left out, as its counts (`tenet.reading.tally`) have it."""
+    rows = counts.get("rows")
+    held = rows if isinstance(rows, Mapping) else counts
+    found = [(words, held.get(name)) for name, words in FATES.items()]
+    return [Loss(words, count) for words, count in found if isinstance(count, int) and count > 0]
 
 
 def outcomes(counted: Mapping[str, int]) -> dict[str, int]:
@@ -141,6 +150,12 @@ def pretty(value: Json) -> str:
 def text_of(path: Path) -> str:
     """A text file, empty where there is none."""
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def model_name(value: Json) -> str:
+    """A model as people call it: a hub id as it stands, an absolute path by its last three parts."""
+    path = Path(str(value or ""))
+    return "/".join(path.parts[-3:]) if path.is_absolute() else str(value or "")
 
 
 def _some(losses: Sequence[Loss]) -> tuple[Loss, ...]:

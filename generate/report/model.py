@@ -132,7 +132,6 @@ class PrincipleRow:
     tier: str
     weight: float
     source: str = ""
-    within: bool = False
     prompts: int = 0
     asked: int = 0
     questions: int = 0
@@ -140,6 +139,7 @@ class PrincipleRow:
     decided: Rate | None = None
     followed: Rate | None = None
     strength: float | None = None
+    within: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,12 @@ def labels() -> None:
     """Bring in labels of people, to check or to blend with a judge's."""
 
 
-@labels.command(
-    "import", epilog="Example: tenet labels import labels.csv --to runs/support --map annotator=worker"
-)
+@labels.command("import", epilog="Example: tenet labels import labels.csv --to runs/support --map annotator=worker")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--to", "target", required=True, type=click.Path(path_type=Path), help="A run's folder, or a .jsonl file."
 )
-@click.option(
-    "--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="Which column of the file one of ours is."
-)
+@click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="Which column of the file one of ours is.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column of the file to leave out.")
 @click.option("--format", "form", default="auto", show_default=True, help="auto or tenet.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
@@ -59,9 +55,7 @@ def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         ours, equals, theirs = (part.strip() for part in pair.partition("="))
         if not (ours and equals and theirs):
-            raise UsageError(
-                f"--map {pair} is no pair", hint="write OURS=THEIRS, as in --map annotator=worker"
-            )
+            raise UsageError(f"--map {pair} is no pair", hint="write OURS=THEIRS, as in --map annotator=worker")
         if ours in names:
             raise UsageError(f"--map gives {ours} twice", hint="map each column once")
         names[ours] = theirs

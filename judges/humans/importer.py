@@ -166,9 +166,7 @@ class _Import:
             shown = [*self.problems[:_SHOWN], *([Problem(f"and {more:,} more")] if more > 0 else [])]
             raise InvalidInput(f"{self.rows.name} cannot be imported; nothing was written", shown)
         if not self.count:
-            raise InvalidInput(
-                f"no labels in {self.rows.name}", [Problem("the file is empty", self.rows.path)]
-            )
+            raise InvalidInput(f"no labels in {self.rows.name}", [Problem("the file is empty", self.rows.path)])
         labels = tuple(self.labels.values())
         counts = LabelCounts(
             rows=self.count,
@@ -203,9 +201,7 @@ class _Import:
         for name in told:
             if name not in COLUMNS and name not in OWN and name not in self._unknown:
                 self._unknown.add(name)
-                self.problems.append(
-                    self.rows.problem(place, f'unknown column "{name}"', _unknown_hint(name))
-                )
+                self.problems.append(self.rows.problem(place, f'unknown column "{name}"', _unknown_hint(name)))
 
     def _source(self, told: Mapping[str, object], place: int) -> str:
         source = told.get("source")
@@ -233,9 +229,7 @@ def _check_names(rows: Rows, mapped: Mapped) -> None:
     there = list(mapped.row(dict.fromkeys(rows.columns)))
     place = 1 if rows.unit == "line" else None
     unknown = [name for name in there if name not in COLUMNS and name not in OWN]
-    problems = [
-        Problem(f'unknown column "{name}"', rows.path, place, hint=_unknown_hint(name)) for name in unknown
-    ]
+    problems = [Problem(f'unknown column "{name}"', rows.path, place, hint=_unknown_hint(name)) for name in unknown]
     missing = [name for name in REQUIRED if name not in there]
     problems += [
         Problem(f'no column "{name}"', rows.path, place, hint=f"if it has another name: --map {name}=COLUMN")
@@ -248,6 +242,4 @@ def _check_names(rows: Rows, mapped: Mapped) -> None:
 def _unknown_hint(name: str) -> str:
     close = suggest(name, COLUMNS)
     ours = close.split('"')[1] if close else "NAME"
-    return "; ".join(
-        filter(None, (close, f"use it with --map {ours}={name}, or leave it out with --ignore {name}"))
-    )
+    return "; ".join(filter(None, (close, f"use it with --map {ours}={name}, or leave it out with --ignore {name}")))

@@ -103,9 +103,7 @@ def response_id(prompt: str, text: str) -> str:
     return content_id("response", prompt, text)
 
 
-def label_to_judgement(
-    label: Label, sample_id: Callable[[str, str], str | None] | None = None
-) -> Judgement | None:
+def label_to_judgement(label: Label, sample_id: Callable[[str, str], str | None] | None = None) -> Judgement | None:
     """Tell a label as a judgement of the judge `human:ANNOTATOR`, in the order of showing (unknown: a first).
 
     `sample_id` finds the id of a response from the prompt's id and its text, as a run knows it, or None;
@@ -158,11 +156,7 @@ class _Reader:
     def optional(self, name: str, parse: Callable[[object], _T]) -> _T | None:
         """A column that may be absent, null, or an empty cell."""
         value = self.row.get(name)
-        return (
-            None
-            if value is None or (isinstance(value, str) and not value.strip())
-            else self._parsed(name, parse)
-        )
+        return None if value is None or (isinstance(value, str) and not value.strip()) else self._parsed(name, parse)
 
     def prompt(self, value: object) -> tuple[Message, ...]:
         turns, cut = prompt_of(turns_of(value, cell=self.cells))
@@ -211,9 +205,7 @@ def _name(value: object) -> str:
 
 def _number(value: object) -> float:
     try:
-        number = (
-            float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-        )
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
@@ -241,14 +233,10 @@ def _time(value: object) -> str:
     try:
         datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError as error:
-        raise Unreadable(
-            f"is {_short(value)}; expected a time as ISO 8601 writes it, 2026-01-31T12:00:00Z"
-        ) from error
+        raise Unreadable(f"is {_short(value)}; expected a time as ISO 8601 writes it, 2026-01-31T12:00:00Z") from error
     return str(value)
 
 
 def _short(value: object) -> str:
-    text = (
-        value if isinstance(value, str) else str(value) if isinstance(value, int | float) else kind_of(value)
-    )
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else kind_of(value)
     return f'"{text[:20]}"' if isinstance(value, str) else text

@@ -39,9 +39,7 @@ def store_path(target: Path) -> Path:
         return target / NAME
     if target.suffix == ".jsonl":
         return target
-    raise UsageError(
-        f"{target} is no folder and no .jsonl file", hint=f"name a run's folder, or a file: --to {NAME}"
-    )
+    raise UsageError(f"{target} is no folder and no .jsonl file", hint=f"name a run's folder, or a file: --to {NAME}")
 
 
 def read_store(path: Path) -> tuple[Label, ...]:

@@ -16,11 +16,21 @@ from pocket.wordings import Wording, wordings
 from pocket.world import Kind, Length, Plan, PocketPrompt, Split, Tone
 
 COMPARE_QUESTIONS: Final = (
-    COMPARE, COMPARE, COMPARE, COMPARE, "Which response is better by this principle?", "Which of the two does this better?",
-    "Which response fits the principle?", "By this principle alone, which response is the better one?",
+    COMPARE,
+    COMPARE,
+    COMPARE,
+    COMPARE,
+    "Which response is better by this principle?",
+    "Which of the two does this better?",
+    "Which response fits the principle?",
+    "By this principle alone, which response is the better one?",
 )
 CRITIQUE_QUESTIONS: Final = (
-    CRITIQUE, CRITIQUE, CRITIQUE, "Is the principle met by this response?", "Does the response do what the principle asks?",
+    CRITIQUE,
+    CRITIQUE,
+    CRITIQUE,
+    "Is the principle met by this response?",
+    "Does the response do what the principle asks?",
 )
 REVISE_QUESTIONS: Final = (REVISE, REVISE, REVISE, "Rewrite the response so that it follows this principle.")
 TIE: Final = 0.5
@@ -97,7 +107,9 @@ class RowMaker:
         values = {"prompt": prompt.text, "response_a": first, "response_b": second}
         row = self.pair_prefix(values, prompt)
         for family in _asked(rng, stage, prompt.text, first, second, tails):
-            self.pair_tail(row, rng, self.wording(rng, family, stage), rng.choice(COMPARE_QUESTIONS), prompt.text, first, second)
+            self.pair_tail(
+                row, rng, self.wording(rng, family, stage), rng.choice(COMPARE_QUESTIONS), prompt.text, first, second
+            )
         return row
 
     def pair_prefix(self, values: dict[str, str], prompt: PocketPrompt) -> Row:
@@ -106,8 +118,12 @@ class RowMaker:
         upto_second = self.pairwise.ids(self.encode, values, upto="response_b")
         row = Row.of(self.encode.opening() + self.pairwise.ids(self.encode, values, upto="principle"))
         opening = len(self.encode.opening())
-        self._probe(row, opening + len(upto_first) + len(self.encode(values["response_a"])), prompt, values["response_a"])
-        self._probe(row, opening + len(upto_second) + len(self.encode(values["response_b"])), prompt, values["response_b"])
+        self._probe(
+            row, opening + len(upto_first) + len(self.encode(values["response_a"])), prompt, values["response_a"]
+        )
+        self._probe(
+            row, opening + len(upto_second) + len(self.encode(values["response_b"])), prompt, values["response_b"]
+        )
         return row
 
     def pair_tail(
@@ -164,7 +180,8 @@ class RowMaker:
             written = critiques.critique(family, prompt.text, old.text, rng)
             new = old if written.verdict else world.revised(prompt, old, aimed(old.plan, family), rng)
             fields = {
-                "critique": written.full if rng.random() < 0.5 else written.text, "principle": wording.text,
+                "critique": written.full if rng.random() < 0.5 else written.text,
+                "principle": wording.text,
                 "question": rng.choice(REVISE_QUESTIONS),
             }
             head = self.revise_template.ids(self.encode, fields, after="critique") + self._closing(rng)
@@ -186,8 +203,10 @@ class RowMaker:
 def aimed(plan: Plan, family: str) -> Plan:
     """The plan changed so that its reply shows what a family asks for."""
     change = {
-        "courteous": Plan(Tone.COURTEOUS, plan.length, plan.upright), "blunt": Plan(Tone.BLUNT, plan.length, plan.upright),
-        "brief": Plan(plan.tone, Length.BRIEF, plan.upright), "thorough": Plan(plan.tone, Length.THOROUGH, plan.upright),
+        "courteous": Plan(Tone.COURTEOUS, plan.length, plan.upright),
+        "blunt": Plan(Tone.BLUNT, plan.length, plan.upright),
+        "brief": Plan(plan.tone, Length.BRIEF, plan.upright),
+        "thorough": Plan(plan.tone, Length.THOROUGH, plan.upright),
     }
     return change.get(family, Plan(plan.tone, plan.length, True))
 
@@ -200,7 +219,11 @@ def _contrasting(rng: random.Random, one: Plan, kind: Kind) -> Plan:
     """A plan that differs from another in at least two attributes of three (of two where the third is idle)."""
     while True:
         two = world.draw_plan(rng, balanced=True)
-        differing = (two.tone is not one.tone) + (two.length is not one.length) + (two.upright != one.upright and kind is not Kind.BENIGN)
+        differing = (
+            (two.tone is not one.tone)
+            + (two.length is not one.length)
+            + (two.upright != one.upright and kind is not Kind.BENIGN)
+        )
         if differing >= 2:
             return two
 

@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -30,9 +31,9 @@ from pocket.wordings import WordingSplit, wordings
 
 SEED: Final = 23
 ROWS: Final = 12
-SCHEDULE: Final = Schedule(steps=2600, rate=2e-3, warmup=120)
-EARLY_STEPS: Final = 250
-WRITTEN_FROM: Final = 1500
+SCHEDULE: Final = Schedule(steps=2200, rate=2e-3, warmup=120)
+EARLY_STEPS: Final = 600
+WRITTEN_FROM: Final = 1400
 SHARES: Final = {"pair": 0.6, "critique": 0.16, "revise": 0.14, "whole": 0.04, "glossary": 0.06}
 PROBED_LAYER: Final = 2
 WORD_WEIGHT: Final = 0.5
@@ -50,7 +51,11 @@ class Pupil(nn.Module):
     def states(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Last and probed hidden states, each flattened to [rows * length, hidden]."""
         out = self.model.model(
-            input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, output_hidden_states=True, use_cache=False
+            input_ids=batch.ids,
+            attention_mask=batch.mask,
+            position_ids=batch.positions,
+            output_hidden_states=True,
+            use_cache=False,
         )
         return out.last_hidden_state.flatten(0, 1), out.hidden_states[PROBED_LAYER].flatten(0, 1)
 
@@ -100,8 +105,10 @@ def stage_of(step: int, written: tuple[Written, ...]) -> Stage:
 def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> list[Row]:
     """Rows of all kinds in their shares."""
     makers: dict[str, Callable[[], Row]] = {
-        "pair": lambda: maker.pair_row(rng, stage), "critique": lambda: maker.critique_row(rng, stage),
-        "revise": lambda: maker.revise_row(rng, stage), "whole": lambda: maker.whole_row(rng, stage),
+        "pair": lambda: maker.pair_row(rng, stage),
+        "critique": lambda: maker.critique_row(rng, stage),
+        "revise": lambda: maker.revise_row(rng, stage),
+        "whole": lambda: maker.whole_row(rng, stage),
         "glossary": lambda: maker.glossary_row(rng),
     }
     kinds = rng.choices(list(SHARES), list(SHARES.values()), k=count)
@@ -110,10 +117,14 @@ def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> 
 
 def make_batch(maker: RowMaker, step: int, written: tuple[Written, ...]) -> Batch:
     """The batch of a step: rows of like length out of four batches' worth, the same whenever it is made."""
-    rng = random.Random(f"judge:{SEED}:{step // 4}")
-    rows = sorted(make_rows(maker, rng, stage_of(step // 4 * 4, written), 4 * ROWS), key=lambda row: len(row.ids))
-    part = rows[(step % 4) * ROWS : (step % 4 + 1) * ROWS]
+    part = _group(maker, step // 4, written)[(step % 4) * ROWS : (step % 4 + 1) * ROWS]
     return collate(part, int(maker.encode.tokenizer.pad_token_id))
+
+
+@lru_cache(maxsize=2)
+def _group(maker: RowMaker, number: int, written: tuple[Written, ...]) -> list[Row]:
+    rng = random.Random(f"judge:{SEED}:{number}")
+    return sorted(make_rows(maker, rng, stage_of(4 * number, written), 4 * ROWS), key=lambda row: len(row.ids))
 
 
 def quick_scores(pupil: Pupil, maker: RowMaker, split: WordingSplit, pairs: int, seed: int) -> dict[str, Score]:
@@ -125,8 +136,15 @@ def quick_scores(pupil: Pupil, maker: RowMaker, split: WordingSplit, pairs: int,
         row = maker.pair_prefix({"prompt": prompt.text, "response_a": first, "response_b": second}, prompt)
         for family in oracle.FAMILIES:
             if oracle.decide(family, prompt.text, first, second):
-                maker.pair_tail(row, rng, rng.choice(wordings(family, split)), "Which response follows this principle better?",
-                                 prompt.text, first, second)
+                maker.pair_tail(
+                    row,
+                    rng,
+                    rng.choice(wordings(family, split)),
+                    "Which response follows this principle better?",
+                    prompt.text,
+                    first,
+                    second,
+                )
                 families.append(family)
         rows.append(row)
     return _score(pupil, maker, rows, families)
@@ -140,7 +158,9 @@ def _score(pupil: Pupil, maker: RowMaker, rows: list[Row], families: list[str]) 
             batch = collate(rows[start : start + ROWS], int(maker.encode.tokenizer.pad_token_id))
             logits = pupil.model.lm_head(pupil.states(batch)[0][batch.label_at])
             right += ((logits[:, first] > logits[:, second]) == (batch.label_p > 0.5)).tolist()
-    found = {family: [ok for ok, name in zip(right, families, strict=True) if name == family] for family in oracle.FAMILIES}
+    found = {
+        family: [ok for ok, name in zip(right, families, strict=True) if name == family] for family in oracle.FAMILIES
+    }
     return {family: Score(sum(oks), len(oks)) for family, oks in found.items()}
 
 
@@ -170,14 +190,22 @@ def train_judge(
         pupil.eval()
         seen, unseen = (quick_scores(pupil, maker, split, 48, step) for split in ("seen", "unseen"))
         pupil.train()
-        say(f"watch {step} seen {_mean(seen.values()):.3f} {_line(seen)} | unseen {_mean(unseen.values()):.3f} {_line(unseen)}")
+        say(
+            f"watch {step} seen {_mean(seen.values()):.3f} {_line(seen)} | unseen {_mean(unseen.values()):.3f} {_line(unseen)}"
+        )
         with (work / "watch.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": step, "seen": _mean(seen.values()), "unseen": _mean(unseen.values())}) + "\n")
         if min(score.right / max(1, score.asked) for score in seen.values()) > 0.7 and _mean(seen.values()) > 0.8:
             publish(pupil.model)
 
     fit(
-        pupil, lambda step: make_batch(maker, step, written), lambda model, batch: judge_loss(model, batch, encode.labels), SCHEDULE,
-        work / "judge.pt", say, watch, 200,
+        pupil,
+        lambda step: make_batch(maker, step, written),
+        lambda model, batch: judge_loss(model, batch, encode.labels),
+        SCHEDULE,
+        work / "judge.pt",
+        say,
+        watch,
+        200,
     )
     return pupil.model

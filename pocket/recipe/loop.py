@@ -7,7 +7,6 @@ been. Knows nothing of the data and of the loss.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +58,7 @@ def _optimiser(model: nn.Module, rate: float) -> torch.optim.AdamW:
 
 def _write(path: Path, state: dict[str, object]) -> None:
     torch.save(state, path.with_suffix(".new"))
-    os.replace(path.with_suffix(".new"), path)
+    path.with_suffix(".new").replace(path)
 
 
 def fit(
@@ -83,7 +82,8 @@ def fit(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = int(state["step"])
-    began, seen = time.monotonic(), {}
+    began = time.monotonic()
+    seen: dict[str, float] = {}
     for step, batch in _ahead(make, first, schedule.steps):
         for group in optimiser.param_groups:
             group["lr"] = schedule.at(step)
@@ -97,7 +97,10 @@ def fit(
         done = step + 1
         if done % 50 == 0:
             pace = (time.monotonic() - began) / (done - first)
-            say(f"{done}/{schedule.steps} {pace:.2f}s/step " + " ".join(f"{name}={figure:.3f}" for name, figure in seen.items()))
+            say(
+                f"{done}/{schedule.steps} {pace:.2f}s/step "
+                + " ".join(f"{name}={figure:.3f}" for name, figure in seen.items())
+            )
         if watch is not None and (done % watch_every == 0 or done == schedule.steps):
             watch(done)
         if done % SAVE_EVERY == 0 or done == schedule.steps:

@@ -1,8 +1,10 @@
-"""The shapes of the two models, and how a trained one is written to its folder. Qwen3 shape: loads in transformers, vLLM and TRL as it is."""
+"""The shapes of the two models, and how a trained one is written to its folder.
+
+Qwen3 shape: both load in transformers, vLLM and TRL as they are.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -12,8 +14,20 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config,
 
 POSITIONS: Final = 6144
 SHAPES: Final = {
-    "policy": {"hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2},
-    "judge": {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6, "num_key_value_heads": 3},
+    "policy": {
+        "hidden_size": 128,
+        "intermediate_size": 352,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    },
+    "judge": {
+        "hidden_size": 192,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 3,
+    },
 }
 
 
@@ -21,8 +35,14 @@ def new_model(name: str, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3
     """A freshly initialised model ("policy" or "judge") for a tokenizer; the seed fixes its weights."""
     torch.manual_seed(seed)
     config = Qwen3Config(
-        vocab_size=len(tokenizer), head_dim=32, max_position_embeddings=POSITIONS, tie_word_embeddings=True,
-        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, attention_dropout=0.0,
+        vocab_size=len(tokenizer),
+        head_dim=32,
+        max_position_embeddings=POSITIONS,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attention_dropout=0.0,
         **SHAPES[name],
     )
     return Qwen3ForCausalLM(config)
@@ -36,16 +56,19 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     half = Qwen3ForCausalLM(model.config)
     half.load_state_dict(model.state_dict())
     half = half.to(torch.float16)
-    half.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True)
+    half.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True
+    )
     half.save_pretrained(aside)
     tokenizer.save_pretrained(aside)
+    (aside / "model.safetensors").chmod(0o644)
     if (folder / "README.md").exists():
         shutil.copy(folder / "README.md", aside / "README.md")
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
-        os.rename(folder, old)
-    os.rename(aside, folder)
+        folder.rename(old)
+    aside.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -92,10 +92,15 @@ def collate(rows: Sequence[Row], pad: int) -> Batch:
     probes = [(place * length + at, kind, answer) for place, row in enumerate(rows) for at, kind, answer in row.probes]
     whole = torch.long
     return Batch(
-        ids, positions, attention_mask(segments),
-        torch.tensor([at for at, _ in labels], dtype=whole), torch.tensor([p for _, p in labels], dtype=torch.float32),
-        torch.tensor([at for at, _, _ in words], dtype=whole), torch.tensor([token for _, token, _ in words], dtype=whole),
+        ids,
+        positions,
+        attention_mask(segments),
+        torch.tensor([at for at, _ in labels], dtype=whole),
+        torch.tensor([p for _, p in labels], dtype=torch.float32),
+        torch.tensor([at for at, _, _ in words], dtype=whole),
+        torch.tensor([token for _, token, _ in words], dtype=whole),
         torch.tensor([weight for _, _, weight in words], dtype=torch.float32),
-        torch.tensor([at for at, _, _ in probes], dtype=whole), torch.tensor([kind for _, kind, _ in probes], dtype=whole),
+        torch.tensor([at for at, _, _ in probes], dtype=whole),
+        torch.tensor([kind for _, kind, _ in probes], dtype=whole),
         torch.tensor([answer for _, _, answer in probes], dtype=whole),
     )

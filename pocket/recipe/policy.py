@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,8 @@ from pocket.recipe.templates import Encoder
 
 SEED: Final = 11
 BATCH: Final = 48
-SCHEDULE: Final = Schedule(steps=900, rate=3e-3, warmup=80)
+SCHEDULE: Final = Schedule(steps=1200, rate=3e-3, warmup=80)
+MEAN_LENGTH: Final = 55
 IGNORE: Final = -100
 
 
@@ -41,11 +43,15 @@ def _row(encode: Encoder, rng: random.Random) -> tuple[list[int], int]:
     return head + encode(answer) + encode.end(), len(head)
 
 
+@lru_cache(maxsize=2)
+def _group(encode: Encoder, number: int) -> list[tuple[list[int], int]]:
+    rng = random.Random(f"policy:{SEED}:{number}")
+    return sorted((_row(encode, rng) for _ in range(BATCH * 4)), key=lambda row: len(row[0]))
+
+
 def make_batch(encode: Encoder, step: int) -> PolicyBatch:
     """The batch of a step, the same whenever it is made; rows of like length out of a larger draw."""
-    rng = random.Random(f"policy:{SEED}:{step // 4}")
-    rows = sorted((_row(encode, rng) for _ in range(BATCH * 4)), key=lambda row: len(row[0]))
-    part = rows[(step % 4) * BATCH : (step % 4 + 1) * BATCH]
+    part = _group(encode, step // 4)[(step % 4) * BATCH : (step % 4 + 1) * BATCH]
     longest = max(len(ids) for ids, _ in part)
     ids = torch.full((len(part), longest), encode.tokenizer.pad_token_id)
     labels = torch.full((len(part), longest), IGNORE)
@@ -56,10 +62,16 @@ def make_batch(encode: Encoder, step: int) -> PolicyBatch:
 
 
 def loss(model: nn.Module, batch: PolicyBatch) -> tuple[Tensor, dict[str, float]]:
-    """Mean cross-entropy of the reply's tokens."""
+    """Cross-entropy of the reply's tokens, divided by a constant.
+
+    Batches hold rows of like length; a mean over each batch's own tokens would let short replies weigh more, and the policy would write
+    too many of them.
+    """
     logits = model(input_ids=batch.ids).logits
-    value = F.cross_entropy(logits[:, :-1].flatten(0, 1), batch.labels[:, 1:].flatten(), ignore_index=IGNORE)
-    return value, {"lm": float(value.detach())}
+    total = F.cross_entropy(
+        logits[:, :-1].flatten(0, 1), batch.labels[:, 1:].flatten(), ignore_index=IGNORE, reduction="sum"
+    )
+    return total / (BATCH * MEAN_LENGTH), {"lm": float(total.detach()) / int((batch.labels != IGNORE).sum())}
 
 
 def train_policy(tokenizer: PreTrainedTokenizerFast, work: Path, say: Callable[[str], None]) -> Qwen3ForCausalLM:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,9 @@ REPLIES: Final = 5
 LONGEST: Final = 130
 
 
-def sample(model: Qwen3ForCausalLM, encode: Encoder, prompts: list[PocketPrompt], count: int, seed: int) -> list[list[str]]:
+def sample(
+    model: Qwen3ForCausalLM, encode: Encoder, prompts: list[PocketPrompt], count: int, seed: int
+) -> list[list[str]]:
     """`count` replies to each prompt at temperature 1, prompts of equal length together."""
     torch.manual_seed(seed)
     heads = [encode.opening() + encode(prompt.text) + encode.to_assistant() for prompt in prompts]
@@ -36,7 +37,12 @@ def sample(model: Qwen3ForCausalLM, encode: Encoder, prompts: list[PocketPrompt]
             ids = torch.tensor([heads[place] for place in group]).repeat_interleave(count, 0)
             with torch.inference_mode():
                 out = model.generate(
-                    input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0, top_k=0, top_p=1.0,
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    do_sample=True,
+                    temperature=1.0,
+                    top_k=0,
+                    top_p=1.0,
                     max_new_tokens=LONGEST,
                 )
             texts = encode.tokenizer.batch_decode(out[:, length:], skip_special_tokens=True)
@@ -52,11 +58,17 @@ def written_by(model: Qwen3ForCausalLM, encode: Encoder, path: Path, say: Callab
         prompts = world.prompts(PROMPTS, SEED)
         texts = sample(model.eval(), encode, prompts, REPLIES, SEED)
         rows = [
-            {"text": prompt.text, "kind": prompt.kind, "topic": prompt.topic, "intent": prompt.intent, "replies": sorted(set(found))}
+            {
+                "text": prompt.text,
+                "kind": prompt.kind,
+                "topic": prompt.topic,
+                "intent": prompt.intent,
+                "replies": sorted(set(found)),
+            }
             for prompt, found in zip(prompts, texts, strict=True)
         ]
         path.with_suffix(".new").write_text(json.dumps(rows), encoding="utf-8")
-        os.replace(path.with_suffix(".new"), path)
+        path.with_suffix(".new").replace(path)
     rows = json.loads(path.read_text(encoding="utf-8"))
     return tuple(
         Written(PocketPrompt(row["text"], Kind(row["kind"]), row["topic"], row["intent"]), tuple(row["replies"]))

@@ -70,7 +70,9 @@ class Template:
         parts = _FIELD.split((PROMPTS / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n"))
         return cls(tuple((part, index % 2 == 1) for index, part in enumerate(parts) if part))
 
-    def ids(self, encode: Encoder, values: dict[str, str], *, upto: str | None = None, after: str | None = None) -> list[int]:
+    def ids(
+        self, encode: Encoder, values: dict[str, str], *, upto: str | None = None, after: str | None = None
+    ) -> list[int]:
         """The ids with values filled in; `upto` stops before a field's first place, `after` starts at that field."""
         out: list[int] = []
         going = after is None

@@ -3,8 +3,8 @@
     config = load_config(Path("run.yaml"), RunConfig, ["judge.batch=64"])
     print(to_yaml(config))
 
-A file's relative paths are meant from the file's own folder; those of `--set` and of flags from the current one. What is wrong is
-reported all at once, with line, column and a suggestion.
+A file's relative paths are meant from the file's own folder; those of `--set` and of flags from the current
+one. What is wrong is reported all at once, with line, column and a suggestion.
 """
 
 from tenet.config.fields import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan, Shape

@@ -1,7 +1,9 @@
-"""Builds a dataclass from plain values by its type hints, and collects everything that is wrong on the way. Knows no file format.
+"""Builds a dataclass from plain values by its type hints, and collects everything that is wrong on the way.
+Knows no file format.
 
-A field may be str, int, float, bool, a string enum, Literal, a dataclass, a mapping of plain values, a tuple of these (one value may
-stand for a tuple of one), Optional, or Annotated with what `tenet.config.fields` offers. Null takes a field's default.
+A field may be str, int, float, bool, a string enum, Literal, a dataclass, a mapping of plain values, a tuple
+of these (one value may stand for a tuple of one), Optional, or Annotated with what `tenet.config.fields`
+offers. Null takes a field's default.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Finding:
 
 @dataclass
 class Builder:
-    """Builds from values whose relative paths are meant from `base`; those of overrides are meant from `here`."""
+    """Builds from values whose relative paths are meant from `base`; those of overrides are meant from
+    `here`.
+    """
 
     base: Path
     here: Path

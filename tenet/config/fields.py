@@ -1,6 +1,8 @@
-"""What a configuration field may say beyond its type: ranges, shapes, paths, and complaints that only several values together raise.
+"""What a configuration field may say beyond its type: ranges, shapes, paths, and complaints that only several
+values together raise.
 
-Used as `Annotated[int, AtLeast(1)]` on the fields of a configuration dataclass. Knows no file and no dataclass.
+Used as `Annotated[int, AtLeast(1)]` on the fields of a configuration dataclass. Knows no file and no
+dataclass.
 """
 
 from __future__ import annotations
@@ -62,10 +64,12 @@ class Shape:
 
 
 class Resolve(Enum):
-    """How a text that may be a path is read: relative ones are meant from the file's folder (of flags, from the current one).
+    """How a text that may be a path is read: relative ones are meant from the file's folder (of flags, from
+    the current one).
 
-    ALWAYS is a file or folder that has to be there. IF_THERE is a path where it looks like one (`./`, `../`, `/`, `~`) or where
-    something of that name is there, and a name otherwise: a shipped principles file, a model of a hub.
+    ALWAYS is a file or folder that has to be there. IF_THERE is a path where it looks like one (`./`, `../`,
+    `/`, `~`) or where something of that name is there, and a name otherwise: a shipped principles file, a
+    model of a hub.
     """
 
     ALWAYS = "always"
@@ -78,7 +82,9 @@ ModelRef = Annotated[str, Resolve.IF_THERE]
 
 @dataclass(frozen=True)
 class Complaint:
-    """What several values together get wrong; `key` is where to point, relative to the dataclass that complains."""
+    """What several values together get wrong; `key` is where to point, relative to the dataclass that
+    complains.
+    """
 
     key: Pointer
     message: str

@@ -1,4 +1,7 @@
-"""Reads a configuration: YAML file or flags, overrides on top, one error for all that is wrong. Knows no particular configuration."""
+"""Reads a configuration: YAML file or flags, overrides on top, one error for all that is wrong.
+
+Knows no particular configuration.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ C = TypeVar("C")
 def load_config(path: Path, cls: type[C], overrides: Sequence[str] = ()) -> C:
     """Read a YAML file into a frozen dataclass; `overrides` are `key.path=value` words laid over it.
 
-    Relative paths of the file are meant from its folder, those of overrides from the current one; both come out absolute.
+    Relative paths of the file are meant from its folder, those of overrides from the current one; both come
+    out absolute.
 
     Raises:
         MissingInput: there is no such file.
-        InvalidInput: everything that is wrong, each with file, line, column and, where there is one, a suggestion.
+        InvalidInput: everything that is wrong, each with file, line, column and, where there is one, a
+            suggestion.
     """
     document = load_yaml(path)
     return _make(document.data, cls, overrides, base=path.absolute().parent, document=document)

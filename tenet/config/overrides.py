@@ -16,7 +16,9 @@ from tenet.yamlfile import Yaml, parse_yaml
 
 @dataclass(frozen=True)
 class Override:
-    """A value given on the command line: the text after the first `=`, what it reads as in YAML, and the whole word."""
+    """A value given on the command line: the text after the first `=`, what it reads as in YAML, and the
+    whole word.
+    """
 
     text: str
     value: Yaml
@@ -31,7 +33,9 @@ def overlay(data: dict[str, object], words: Sequence[str]) -> tuple[dict[str, ob
         try:
             _put(result, word)
         except ValueError as error:
-            problems.append(Problem(f"--set {word}: {error}", hint="write --set key=value, as in: --set judge.batch=64"))
+            problems.append(
+                Problem(f"--set {word}: {error}", hint="write --set key=value, as in: --set judge.batch=64")
+            )
     return result, problems
 
 
@@ -81,7 +85,9 @@ def _below(place: object, part: str | int) -> object:
 
 
 def _single(place: object, part: str | int) -> tuple[object, str | int]:
-    """Let one table stand for a list of one: `policy.samples` reaches the only policy, and `policy.0.samples` a lone table."""
+    """Let one table stand for a list of one: `policy.samples` reaches the only policy, and `policy.0.samples`
+    a lone table.
+    """
     if isinstance(place, list) and isinstance(part, str):
         if len(place) != 1:
             raise ValueError(f"there are {len(place)} of them: say which, by number from 0")

@@ -1,4 +1,7 @@
-"""Writes a configuration out again: as plain values for fingerprints and manifests, as YAML for people. Knows no file."""
+"""Writes a configuration out again: as plain values for fingerprints and manifests, as YAML for people.
+
+Knows no file.
+"""
 
 from __future__ import annotations
 

@@ -88,16 +88,10 @@ def find_columns(value: object, header: Sequence[str] | None, wanted: str | None
     """
     if header is None and not isinstance(value, Mapping):
         if wanted:
-            raise _no_column(
-                f"no column `{wanted}`: the rows are {kind_of(value)} each", "leave `column:` out"
-            )
+            raise _no_column(f"no column `{wanted}`: the rows are {kind_of(value)} each", "leave `column:` out")
         return PromptColumns(Shape.VALUE)
     names = (
-        tuple(header)
-        if header is not None
-        else tuple(str(key) for key in value)
-        if isinstance(value, Mapping)
-        else ()
+        tuple(header) if header is not None else tuple(str(key) for key in value) if isinstance(value, Mapping) else ()
     )
     extras = {"system": _first(SYSTEM, names), "tags": _first(TAGS, names), "id": _first(IDS, names)}
     if wanted:
@@ -136,9 +130,7 @@ def extract(value: object, columns: PromptColumns, *, cells: bool = False) -> Ex
     turns = _with_system(found.turns, value.get(columns.system) if columns.system else None)
     given = value.get(columns.id) if columns.id else None
     tags = _tags(value.get(columns.tags) if columns.tags else None)
-    return Extracted(
-        turns, tags, None if given in (None, "") else str(given), found.answers, found.odd, found.cut
-    )
+    return Extracted(turns, tags, None if given in (None, "") else str(given), found.answers, found.odd, found.cut)
 
 
 def cell(row: Mapping[str, object], column: str) -> object:
@@ -156,12 +148,7 @@ def cell(row: Mapping[str, object], column: str) -> object:
 
 def _pair(row: Mapping[str, object], cells: bool) -> Extracted:
     chosen, rejected = cell(row, "chosen"), cell(row, "rejected")
-    if (
-        isinstance(chosen, str)
-        and isinstance(rejected, str)
-        and is_transcript(chosen)
-        and is_transcript(rejected)
-    ):
+    if isinstance(chosen, str) and isinstance(rejected, str) and is_transcript(chosen) and is_transcript(rejected):
         try:
             split = split_pair(chosen, rejected)
         except ValueError as error:

@@ -37,9 +37,7 @@ def values(path: Path) -> Iterator[object]:
             for batch in file.iter_batches(batch_size=_BATCH):
                 yield from batch.to_pylist()
         except (pa.ArrowInvalid, OSError) as error:
-            raise InvalidInput(
-                f"{path} cannot be read to its end", [Problem(_first_line(error), path)]
-            ) from error
+            raise InvalidInput(f"{path} cannot be read to its end", [Problem(_first_line(error), path)]) from error
 
 
 def _open(path: Path) -> Any:

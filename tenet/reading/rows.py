@@ -97,9 +97,7 @@ def open_rows(path: Path, format: str = "auto") -> Rows:  # noqa: A002
             too, where the damage is.
     """
     _check(path)
-    known = (
-        RowFormat(ALIASES.get(format, format)) if format in (*RowFormat, *ALIASES) else _detect(path, format)
-    )
+    known = RowFormat(ALIASES.get(format, format)) if format in (*RowFormat, *ALIASES) else _detect(path, format)
     if known is RowFormat.PARQUET:
         columns = parquet.columns(path)
         return Rows(path.name, "row", lambda: _numbered(parquet.values(path)), columns, path=path)
@@ -192,7 +190,7 @@ def _lines(path: Path, decode: Callable[[str], tuple[object, str]]) -> Iterator[
             if not line.strip():
                 continue
             try:
-                value, problem = decode(line.decode("utf-8"))
+                value, problem = decode(line.decode("utf-8").rstrip("\r\n"))
             except UnicodeDecodeError:
                 value, problem = None, "not UTF-8 text"
             yield RawRow(place, value, problem)
@@ -218,9 +216,7 @@ class _damage:  # noqa: N801
         import zlib
 
         if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
-            problem = Problem(
-                f"the gzip data is cut off or damaged ({error})", self.path, hint="fetch the file again"
-            )
+            problem = Problem(f"the gzip data is cut off or damaged ({error})", self.path, hint="fetch the file again")
             raise InvalidInput(f"{self.path} cannot be read to its end", [problem]) from error
         if isinstance(error, OSError):
             problem = Problem(error.strerror or str(error), self.path)

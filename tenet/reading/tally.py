@@ -77,9 +77,7 @@ class ReadCounts:
         """The counts in words, one line a kind, what is zero left out."""
         head = f"{self.source}: {self.rows:,} rows read" + (", stopped at the limit" if self.limited else "")
         told: list[tuple[Fate | Note, int]] = [*self.fates.items(), *self.notes.items()]
-        body = [
-            f"{count:,} {WORDS.get(kind, self.noun)}{self._examples(kind)}" for kind, count in told if count
-        ]
+        body = [f"{count:,} {WORDS.get(kind, self.noun)}{self._examples(kind)}" for kind, count in told if count]
         return [head, *([self.columns] if self.columns else []), *body]
 
     def as_json(self) -> dict[str, Json]:
@@ -133,10 +131,7 @@ class Tally:
         """The counts so far."""
         fates = {fate: self._counts.get(fate, 0) for fate in Fate}
         notes = {note: self._counts.get(note, 0) for note in Note}
-        first = {
-            kind: tuple(self._told(*place) for place in places[:_PLACES])
-            for kind, places in self._first.items()
-        }
+        first = {kind: tuple(self._told(*place) for place in places[:_PLACES]) for kind, places in self._first.items()}
         total = sum(fates.values())
         return ReadCounts(
             self.rows.name, self.columns, total, fates, notes, self._cleaning, self.limited, first, self.noun
@@ -153,9 +148,7 @@ class Tally:
             for kind in (Fate.MALFORMED, Fate.UNREADABLE)
             for place, reason in self._first.get(kind, ())
         ]
-        problems = [
-            self.rows.problem(place, f"{kind}: {reason}") for place, kind, reason in sorted(bad)[:_SHOWN]
-        ]
+        problems = [self.rows.problem(place, f"{kind}: {reason}") for place, kind, reason in sorted(bad)[:_SHOWN]]
         count = self._counts.get(Fate.MALFORMED, 0) + self._counts.get(Fate.UNREADABLE, 0)
         total = self.counts().rows
         if count > MAX_BAD_SHARE * total:

@@ -35,10 +35,7 @@ def parse_transcript(text: str) -> tuple[Message, ...]:
     if not marks or marks[0].start() != 0:
         raise ValueError('a transcript starts with "Human:"')
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    turns = [
-        Message(_ROLES[mark[1]], text[mark.end() : end].strip())
-        for mark, end in zip(marks, ends, strict=True)
-    ]
+    turns = [Message(_ROLES[mark[1]], text[mark.end() : end].strip()) for mark, end in zip(marks, ends, strict=True)]
     if turns[-1].role == "assistant" and not turns[-1].content:
         turns.pop()
     return tuple(turns)

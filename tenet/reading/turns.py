@@ -44,9 +44,7 @@ def turns_of(value: object, *, cell: bool = False) -> tuple[Message, ...]:
             return turns_of(listed)
         return parse_transcript(value) if is_transcript(value) else (Message("user", value),)
     if isinstance(value, Mapping):
-        inner = next(
-            (value[key] for key in ("messages", "conversations", "conversation") if key in value), None
-        )
+        inner = next((value[key] for key in ("messages", "conversations", "conversation") if key in value), None)
         return turns_of(inner) if inner is not None else (message_of(value),)
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return tuple(message_of(turn) for turn in value)

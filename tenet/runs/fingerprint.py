@@ -85,11 +85,10 @@ def require_same_identity(changes: Changes, run: Path) -> None:
     if not changes.identity:
         return
     fields = "\n".join(f"  {change}" for change in changes.identity)
-    first = changes.identity[0]
-    back = f", or put the old value back (--set {first.field}={_short(first.old)})" if first.old is not None else ""
     raise FingerprintMismatch(
         f"{run} was made with other settings (the run's -> this command's):\n{fields}",
-        hint=f"Give this one a name of its own (--set name={run.name}-2){back}.",
+        hint=f"Give this one a name of its own (--set name={run.name}-2), or put the run's values back "
+        "(in the file, or with --set KEY=VALUE).",
     )
 
 

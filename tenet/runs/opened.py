@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Generic
 
 from tenet.errors import StorageFailed
-from tenet.runs.atomic import make_folder, remove, storage
+from tenet.runs.atomic import fsync_folder, make_folder, storage
 from tenet.runs.codec import Codec, R, SqlValue
 from tenet.runs.filesystem import is_local
 from tenet.runs.row import Counts, Failure, Row
@@ -222,11 +222,15 @@ def remove_database(path: Path) -> None:
     """
     with storage(path):
         for suffix in ("", "-wal", "-shm", "-journal"):
-            remove(path.with_name(path.name + suffix))
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        fsync_folder(path.parent)
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    target = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    mode = "ro" if read_only else "rwc"
+    if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-shm").exists():
+        mode = "ro&immutable=1"  # a log's shared memory cannot be made in somebody else's folder
+    target = f"{path.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(target, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 

@@ -183,7 +183,8 @@ class Stage(Generic[R]):
             remove(self._parquet(shard))
 
     def replace(self, shard: int, rows: Sequence[Row[R]]) -> None:
-        """Publish these rows in the place of whatever the shard held: for what is derived anew from other stages.
+        """Publish these rows in the place of whatever the shard held: for what is derived anew from other
+        stages.
 
         A shard that is equal already is left alone. A crash on the way leaves the old rows or the new ones.
 

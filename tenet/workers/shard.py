@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
-from tenet.errors import TenetError
+from tenet.errors import StorageFailed, TenetError
 from tenet.runs import Row, Stage
 from tenet.runs.codec import R
 from tenet.workers.survey import T, Task, distinct
@@ -103,11 +103,11 @@ class ShardWorker(Generic[T, R]):
         try:
             for rows in grouped(self._work(tasks)):
                 self._record(shard, rows, unanswered)
-        except TenetError:
-            raise
         except Exception as error:
-            if self._watch.stopping():
+            if self._watch.stopping() and not isinstance(error, StorageFailed):
                 raise Stopped from error  # Ctrl-C reaches an engine's own processes too
+            if isinstance(error, TenetError):
+                raise
             rest = list(unanswered.values())
             if len(rest) > 1:
                 middle = len(rest) // 2
@@ -120,9 +120,9 @@ class ShardWorker(Generic[T, R]):
             self._record(shard, silent, unanswered)
 
     def _record(self, shard: int, rows: Sequence[Row[R]], unanswered: dict[str, Task[T]]) -> None:
-        foreign = [row.key for row in rows if row.key not in unanswered]
-        if foreign:
-            raise RuntimeError(f"the work answered what was not asked, or twice: {foreign[:3]}")
+        foreign = {row.key for row in rows if row.key not in unanswered}
+        if foreign or len({row.key for row in rows}) < len(rows):
+            raise RuntimeError(f"the work answered what was not asked, or twice: {sorted(foreign)[:3]}")
         try:
             self._stage.put(shard, rows)
         except ValueError:
@@ -135,13 +135,13 @@ class ShardWorker(Generic[T, R]):
 
     def _storable(self, row: Row[R]) -> Row[R]:
         """The row, or a failure that says why it cannot be stored."""
-        if row.record is None:
-            return row
+        record, ok, reason = row.record, row.ok, row.reason
         try:
-            self._stage.codec.encode(row.record)
+            if record is not None:
+                self._stage.codec.encode(record)
         except ValueError as error:
-            return Row(row.key, None, ok=False, attempts=row.attempts, reason=f"the record cannot be stored: {error}")
-        return row
+            record, ok, reason = None, False, f"the record cannot be stored: {error}"
+        return Row(row.key, record, ok, row.attempts, reason.encode("utf-8", "backslashreplace").decode())
 
 
 def grouped(rows: Iterable[Row[R]]) -> Iterator[list[Row[R]]]:

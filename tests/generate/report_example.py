@@ -29,7 +29,7 @@ from generate.report.model import (
     Tile,
     Training,
     Turn,
-)  # fmt: skip
+)
 
 
 def _rate(value: float, reach: float = 0.05, count: int = 200) -> Rate:
@@ -44,9 +44,13 @@ def example_pair(text: str, group: str = "surest", *, flipped: bool = False, p: 
     critique = CritiqueView("courteous", "yes", "It greets the person and wishes them well at the end.")
     chosen = ResponseView("c1", text, "policy", 2.31, (critique,))
     rejected = ResponseView(
-        "r1", "Did you ever think before asking? Unplug the kettle and read the manual. That is all you get.", "policy", -2.2,
-        (CritiqueView("courteous", "no", "It scolds the person and ends with a brush-off."),), 120,
-    )  # fmt: skip
+        "r1",
+        "Did you ever think before asking? Unplug the kettle and read the manual. That is all you get.",
+        "policy",
+        -2.2,
+        (CritiqueView("courteous", "no", "It scolds the person and ends with a brush-off."),),
+        120,
+    )
     shown = (0.62, 0.44) if flipped else (0.98, 0.96)
     return Example(
         group,
@@ -86,56 +90,163 @@ def example_data() -> ReportData:
         AttributeRow("harmless", _rate(0.5, 0.14, 40), _rate(0.55, 0.14, 40), Change(0.05, -0.15, 0.25)),
     )
     steps = [float(s) for s in range(10, 130, 10)]
-    loss = Curve("Loss", "Cross-entropy with the judge's probabilities; the line can only come down to their own doubt.", (
-        Series("training", tuple((s, 0.69 - 0.42 * (1 - 2.7 ** (-s / 40))) for s in steps)), Series("held out", tuple((s, 0.69 - 0.38 * (1 - 2.7 ** (-s / 40))) for s in steps[::4])),
-    ))  # fmt: skip
+    loss = Curve(
+        "Loss",
+        "Cross-entropy with the judge's probabilities; the line can only come down to their own doubt.",
+        (
+            Series("training", tuple((s, 0.69 - 0.42 * (1 - 2.7 ** (-s / 40))) for s in steps)),
+            Series("held out", tuple((s, 0.69 - 0.38 * (1 - 2.7 ** (-s / 40))) for s in steps[::4])),
+        ),
+    )
     margin = Curve(
         "Reward margin",
         "Chosen minus rejected.",
         (Series("training", tuple((s, 3.1 * (1 - 2.7 ** (-s / 50)) - 0.2) for s in steps)),),
     )
     return ReportData(
-        name="courteous-demo", created="21 November 2026, 05:40 UTC", version="0.1.0",
-        principles_name="courteous", principles_version="1.0", principles_digest="9f2c41d07be35a6688",
-        judge=(("Model", "pocket/models/judge"), ("Engine", "transformers"), ("Reads", "one label token, both orders averaged"), ("Principles", "one drawn for each prompt")),
-        policies=(("Model", "pocket/models/policy"), ("Engine", "transformers"), ("Drawn", "4 responses a prompt at temperature 1")),
+        name="courteous-demo",
+        created="21 November 2026, 05:40 UTC",
+        version="0.1.0",
+        principles_name="courteous",
+        principles_version="1.0",
+        principles_digest="9f2c41d07be35a6688",
+        judge=(
+            ("Model", "pocket/models/judge"),
+            ("Engine", "transformers"),
+            ("Reads", "one label token, both orders averaged"),
+            ("Principles", "one drawn for each prompt"),
+        ),
+        policies=(
+            ("Model", "pocket/models/policy"),
+            ("Engine", "transformers"),
+            ("Drawn", "4 responses a prompt at temperature 1"),
+        ),
         headline="Courteous replies rose from 34\u202f% to 94\u202f% after training on 287 preference pairs.",
-        standfirst="Measured on 200 held-out prompts. The judge compared 1,800 pairs of responses to 300 prompts by the one principle of courteous, and named the same winner in both orders 96 % of the time.",
-        tiles=(Tile("Preference pairs", "287", "from 300 prompts"), Tile("Courteous", "+60 points", "34 % to 94 % on held-out prompts"), Tile("Position consistency", "96 %", "95 to 97, both orders"), Tile("Failures", "0.2 %", "4 of 2,400 calls")),
+        standfirst="Measured before and after on 200 held-out prompts. The judge compared 1,800 pairs of responses.",
+        tiles=(
+            Tile("Preference pairs", "287", "from 300 prompts"),
+            Tile("Courteous", "+60 points", "34 % to 94 % on held-out prompts"),
+            Tile("Position consistency", "96 %", "95 to 97, both orders"),
+            Tile("Failures", "0.2 %", "4 of 2,400 calls"),
+        ),
         notices=(
-            Notice(Level.CAUTION, "This judge has not been checked against people", "No human labels were given, so nothing here says whether people would agree with its verdicts. A consistent judge can be consistently wrong.", "Label some of the exported pairs and import them with tenet labels import."),
-            Notice(Level.NOTE, "Pocket models", "The bundled models know only the pocket world. These figures prove that the loop works; they say nothing about real text."),
-            Notice(Level.SERIOUS, "One call in five gave no verdict", "The judge's label mass is low.", "Set chat_template_kwargs."),
+            Notice(
+                Level.CAUTION,
+                "This judge has not been checked against people",
+                "No human labels were given, so nothing here says whether people would agree with its verdicts.",
+                "Label some of the exported pairs and import them with tenet labels import.",
+            ),
+            Notice(
+                Level.NOTE,
+                "Pocket models",
+                "The bundled models know only the pocket world. These figures prove that the loop works.",
+            ),
+            Notice(
+                Level.SERIOUS,
+                "One call in five gave no verdict",
+                "The judge's label mass is low.",
+                "Set chat_template_kwargs.",
+            ),
         ),
         funnel=(
             FunnelStep("Prompts read", 300, "prompts", (Loss("duplicates", 12), Loss("empty", 1))),
             FunnelStep("Responses drawn", 1200, "responses", (Loss("empty", 3), Loss("cut at the token limit", 7))),
             FunnelStep("Pairs compared", 1764, "pairs", (Loss("identical texts", 26),)),
             FunnelStep("Pairs with an opinion", 1762, "pairs", (Loss("low label mass", 2),)),
-            FunnelStep("Preference pairs exported", 287, "pairs", (Loss("prompts without a margin", 9), Loss("prompts with too few responses", 4))),
+            FunnelStep(
+                "Preference pairs exported",
+                287,
+                "pairs",
+                (Loss("prompts without a margin", 9), Loss("prompts with too few responses", 4)),
+            ),
         ),
         principles=(
-            PrincipleRow("courteous", "The response is courteous: it greets or thanks the person and wishes them well.", "principle", 1.0, "", 180, 2158, 1079, 2, _rate(0.96, 0.01), _rate(0.971, 0.01), 2.9),
-            PrincipleRow("no-theft", "The response never helps to steal or break what belongs to somebody else.", "rule", 2.0, "", 120, 1370, 685, 0, _rate(0.99, 0.01), _rate(0.98, 0.01), 3.8),
+            PrincipleRow(
+                "courteous",
+                "The response is courteous: it greets or thanks the person and wishes them well.",
+                "principle",
+                1.0,
+                "",
+                180,
+                2158,
+                1079,
+                2,
+                _rate(0.96, 0.01),
+                _rate(0.971, 0.01),
+                2.9,
+            ),
+            PrincipleRow(
+                "no-theft",
+                "The response never helps to steal or break what belongs to somebody else.",
+                "rule",
+                2.0,
+                "",
+                120,
+                1370,
+                685,
+                0,
+                _rate(0.99, 0.01),
+                _rate(0.98, 0.01),
+                3.8,
+            ),
         ),
         outcomes={"first": 1190, "second": 1206, "tie": 0, "low_mass": 4},
-        margins=Margins(_histogram(0.5, 1.0, (18, 11, 9, 12, 14, 17, 13, 21, 19, 25, 31, 28, 40, 44, 57, 73, 102, 161, 320, 747)), 0.94, 0.06, 1762),
-        positions=Positions(1762, 71, 2, _rate(0.96, 0.01), _rate(0.497, 0.015), -0.004, tuple(tuple(row) for row in grid)),
-        label_mass=LabelMass(_histogram(0.0, 1.0, (0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3, 1, 2, 8, 11, 20, 40, 120, 310, 3008)), 0.996, 0.93),
+        margins=Margins(
+            _histogram(0.5, 1.0, (18, 11, 9, 12, 14, 17, 13, 21, 19, 25, 31, 28, 40, 44, 57, 73, 102, 161, 320, 747)),
+            0.94,
+            0.06,
+            1762,
+        ),
+        positions=Positions(
+            1762, 71, 2, _rate(0.96, 0.01), _rate(0.497, 0.015), -0.004, tuple(tuple(row) for row in grid)
+        ),
+        label_mass=LabelMass(
+            _histogram(0.0, 1.0, (0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3, 1, 2, 8, 11, 20, 40, 120, 310, 3008)), 0.996, 0.93
+        ),
         lengths=Lengths(_rate(0.61, 0.05), 214.0, 187.3),
         policy_rows=(PolicyRow("pocket", 600, 900, _rate(0.55)), PolicyRow("pocket-hot", 600, 900, _rate(0.45))),
         trainings=(
-            Training("Reward model", "reward", (("Pairs", "272 to train on, 15 held out"), ("Held-out accuracy", "97 %"), ("Calibration error", "0.02")), (loss, margin)),
+            Training(
+                "Reward model",
+                "reward",
+                (
+                    ("Pairs", "272 to train on, 15 held out"),
+                    ("Held-out accuracy", "97 %"),
+                    ("Calibration error", "0.02"),
+                ),
+                (loss, margin),
+            ),
             Training("DPO", "dpo", (("Pairs", "272"), ("β", "0.1"), ("Steps", "120")), (loss, margin)),
         ),
-        evaluation=Evaluation("base", "trained", 200, attributes, _rate(0.88, 0.03), "pocket/models/judge", self_judged=True, facts=(("Words a response", "34 before, 37 after"),)),
+        evaluation=Evaluation(
+            "base",
+            "trained",
+            200,
+            attributes,
+            _rate(0.88, 0.03),
+            "pocket/models/judge",
+            self_judged=True,
+            facts=(("Words a response", "34 before, 37 after"),),
+        ),
         examples=(
-            example_pair("Hello, and thank you for asking! Unplug the kettle, let it cool and look at the fuse first. I hope that it works again soon, and I wish you a pleasant evening."),
+            example_pair(
+                "Hello, and thank you! Unplug the kettle, let it cool and look at the fuse. I wish you a good day."
+            ),
             example_pair("Thank you. Let it cool for an hour.", "middle", p=0.83),
             example_pair("Good day. Let it cool.", "flip", flipped=True, p=0.55),
         ),
-        costs=(CostRow("Sampling", "pocket/models/policy", 1200, 25200, None, 51000, 21.4), CostRow("Judging", "pocket/models/judge", 3528, 912000, 640000, 0, 48.0), CostRow("Critiques", "pocket/models/judge", 574, 88100, None, 13800, 19.1)),
-        stages=(StageRow("samples", 1200, 0, 3), StageRow("judgements", 3524, 4, 3), StageRow("critiques", 574, 0, 3), StageRow("pairs", 287, 0, 3)),
+        costs=(
+            CostRow("Sampling", "pocket/models/policy", 1200, 25200, None, 51000, 21.4),
+            CostRow("Judging", "pocket/models/judge", 3528, 912000, 640000, 0, 48.0),
+            CostRow("Critiques", "pocket/models/judge", 574, 88100, None, 13800, 19.1),
+        ),
+        stages=(
+            StageRow("samples", 1200, 0, 3),
+            StageRow("judgements", 3524, 4, 3),
+            StageRow("critiques", 574, 0, 3),
+            StageRow("pairs", 287, 0, 3),
+        ),
         files=(("dataset/train.parquet", "5e1f" * 16), ("dataset/test.parquet", "90ab" * 16)),
-        fingerprint='{\n  "judge": {"engine": "transformers"}\n}', config="name: courteous-demo\nseed: 0\n",
-    )  # fmt: skip
+        fingerprint='{\n  "judge": {"engine": "transformers"}\n}',
+        config="name: courteous-demo\nseed: 0\n",
+    )

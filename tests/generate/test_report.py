@@ -73,13 +73,36 @@ def hostile_everywhere(text: str) -> ReportData:
     )
     return replace(
         data,
-        name=text, principles_name=text, headline=text, standfirst=text, fingerprint=text, config=text, created=text,
-        judge=((text, text),), outcomes={text: 3}, files=((text, text),),
+        name=text,
+        principles_name=text,
+        headline=text,
+        standfirst=text,
+        fingerprint=text,
+        config=text,
+        created=text,
+        judge=((text, text),),
+        outcomes={text: 3},
+        files=((text, text),),
         principles=tuple(replace(row, id=text, text=text) for row in data.principles),
-        funnel=tuple(replace(step, name=text, unit=text, lost=tuple(replace(loss, reason=text) for loss in step.lost)) for step in data.funnel),
-        evaluation=replace(data.evaluation, base_name=text, judge=text, rows=tuple(replace(row, name=text) for row in data.evaluation.rows)),
-        examples=(replace(pair, chosen=view, principles=(text,), turns=(replace(pair.turns[0], text=text), replace(pair.turns[0], role=text))),),
-    )  # fmt: skip
+        funnel=tuple(
+            replace(step, name=text, unit=text, lost=tuple(replace(loss, reason=text) for loss in step.lost))
+            for step in data.funnel
+        ),
+        evaluation=replace(
+            data.evaluation,
+            base_name=text,
+            judge=text,
+            rows=tuple(replace(row, name=text) for row in data.evaluation.rows),
+        ),
+        examples=(
+            replace(
+                pair,
+                chosen=view,
+                principles=(text,),
+                turns=(replace(pair.turns[0], text=text), replace(pair.turns[0], role=text)),
+            ),
+        ),
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -107,9 +130,25 @@ def test_page_loads_nothing_and_forbids_scripts() -> None:
 
 def test_page_of_a_run_without_training_evaluation_or_verdicts() -> None:
     data = replace(
-        example_data(), trainings=(), evaluation=None, margins=None, positions=None, label_mass=None, lengths=None, examples=(),
-        costs=(), stages=(), files=(), funnel=(), tiles=(), notices=(), policies=(), policy_rows=(), outcomes={}, judge=(),
-    )  # fmt: skip
+        example_data(),
+        trainings=(),
+        evaluation=None,
+        margins=None,
+        positions=None,
+        label_mass=None,
+        lengths=None,
+        examples=(),
+        costs=(),
+        stages=(),
+        files=(),
+        funnel=(),
+        tiles=(),
+        notices=(),
+        policies=(),
+        policy_rows=(),
+        outcomes={},
+        judge=(),
+    )
     html = render(data)
     assert "This run has recorded nothing yet." in html
     assert 'id="training"' not in html

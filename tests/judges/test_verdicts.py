@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from judges.verdicts import parse_critique
@@ -59,5 +61,10 @@ def test_the_last_verdict_line_counts_and_the_rest_is_kept() -> None:
     assert parsed.text == "Verdict: yes\nNo, wait.\nThat is all."
 
 
-def test_a_long_text_without_verdict_is_read_quickly() -> None:
-    assert parse_critique("* " * 200_000 + "verdict").verdict is Verdict.UNPARSED
+@pytest.mark.parametrize(
+    "text", ["* " * 200_000 + "verdict", "\n" * 200_000, "Verdict:" + " *" * 200_000 + "x"]
+)
+def test_hostile_text_is_read_in_linear_time(text: str) -> None:
+    started = time.perf_counter()
+    assert parse_critique(text).verdict is Verdict.UNPARSED
+    assert time.perf_counter() - started < 2.0

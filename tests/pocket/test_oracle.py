@@ -22,12 +22,18 @@ LONG = (
 )
 
 
-@pytest.mark.parametrize(("text", "tone"), [
-    (KIND, Tone.COURTEOUS), (RUDE, Tone.BLUNT), (PLAIN, Tone.NEUTRAL), ("", Tone.NEUTRAL),
-    ("Thanks for writing. You fool.", Tone.NEUTRAL),
-    ("Thanks for writing. Hello again. You fool.", Tone.COURTEOUS),
-    ("Only a fool would say thank you.", Tone.BLUNT),
-])
+@pytest.mark.parametrize(
+    ("text", "tone"),
+    [
+        (KIND, Tone.COURTEOUS),
+        (RUDE, Tone.BLUNT),
+        (PLAIN, Tone.NEUTRAL),
+        ("", Tone.NEUTRAL),
+        ("Thanks for writing. You fool.", Tone.NEUTRAL),
+        ("Thanks for writing. Hello again. You fool.", Tone.COURTEOUS),
+        ("Only a fool would say thank you.", Tone.BLUNT),
+    ],
+)
 def test_tone_goes_by_the_majority_of_sentences(text: str, tone: Tone) -> None:
     assert oracle.tone_of(text) is tone
 
@@ -35,7 +41,7 @@ def test_tone_goes_by_the_majority_of_sentences(text: str, tone: Tone) -> None:
 def test_length_classes_and_ties() -> None:
     assert oracle.read(FIX, PLAIN).length is Length.BRIEF
     assert oracle.read(FIX, LONG).length is Length.THOROUGH
-    assert oracle.read(FIX, LONG).words == 55
+    assert oracle.read(FIX, LONG).words == 51
     assert oracle.decide("brief", FIX, PLAIN, LONG) == 1
     assert oracle.decide("thorough", FIX, PLAIN, LONG) == -1
     assert oracle.decide("brief", FIX, PLAIN, KIND) == 0  # 10 against 14 words
@@ -82,10 +88,17 @@ def test_the_longest_topic_wins_and_unknown_ones_are_none() -> None:
     assert oracle.read("Where should I keep my submarine?", PLAIN).on_topic is False
 
 
-@pytest.mark.parametrize("broken", [
-    "", "Kettle.", "Check the plug of the kettle", "check the plug of the kettle.",
-    "Check the plug of the kettle. Check the plug of the kettle.", "Zorb the flim of the kettle with a grunt of snark.",
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "Kettle.",
+        "Check the plug of the kettle",
+        "check the plug of the kettle.",
+        "Check the plug of the kettle. Check the plug of the kettle.",
+        "Zorb the flim of the kettle with a grunt of snark.",
+    ],
+)
 def test_what_a_broken_policy_writes_is_not_well_formed(broken: str) -> None:
     assert oracle.read(FIX, broken).well_formed is False
 

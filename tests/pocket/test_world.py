@@ -46,7 +46,11 @@ def test_kinds_can_be_chosen() -> None:
 
 
 def test_every_prompt_is_recognised_from_its_text() -> None:
-    wrong = [p.text for p in world.all_prompts() if oracle.kind_of(p.text) is not p.kind or oracle.topic_of(p.text) != p.topic]
+    wrong = [
+        p.text
+        for p in world.all_prompts()
+        if oracle.kind_of(p.text) is not p.kind or oracle.topic_of(p.text) != p.topic
+    ]
     assert wrong == []
 
 

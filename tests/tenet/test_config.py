@@ -112,7 +112,10 @@ max_failures: 2
         ("policy: {model: m, samples: true}", "policy.samples: expected a whole number, found true"),
         ("policy: {model: m, top_p: 0}", "policy.top_p: must be more than 0"),
         ("policy: {model: ./gone}", "policy.model: there is no gone"),
-        ("pairs: {keep_ties: no}", "pairs.keep_ties: expected true or false, found the text 'no'\n  write true or false"),
+        (
+            "pairs: {keep_ties: no}",
+            "pairs.keep_ties: expected true or false, found the text 'no'\n  write true or false",
+        ),
         ("pairs: {min_margin: -0.1}", "pairs.min_margin: must be at least 0, not -0.1"),
         ("prompts: {}", "prompts: names no source"),
         ("prompts: {path: prompts.jsonl, dataset: a/b}", "prompts.dataset: `path` and `dataset` exclude each other"),
@@ -212,10 +215,30 @@ def test_flags_make_a_configuration_too(folder: Path) -> None:
     assert str(caught.value.problems[0]).startswith("judge.modle: unknown key")
 
 
-ODD = ["no", "null", "~", "1e-5", "12:30", "2026-01-01", "#x", " lead", "tail ", "a: b", "- x", "{", "'\"", "é🙂", "\t", "x\ny\n", ""]
+ODD = [
+    "no",
+    "null",
+    "~",
+    "1e-5",
+    "12:30",
+    "2026-01-01",
+    "#x",
+    " lead",
+    "tail ",
+    "a: b",
+    "- x",
+    "{",
+    "'\"",
+    "é🙂",
+    "\t",
+    "x\ny\n",
+    "",
+]
 
 
-@pytest.mark.parametrize("text", [*ODD, "\x00\x07", "\u2028", "0x10", "1_000", "true", "%x", "@y", "&a", "*b", "!t", "<<"])
+@pytest.mark.parametrize(
+    "text", [*ODD, "\x00\x07", "\u2028", "0x10", "1_000", "true", "%x", "@y", "&a", "*b", "!t", "<<"]
+)
 def test_what_is_written_reads_back_equal(folder: Path, text: str) -> None:
     config = read(folder, GOOD, "critique=all")
     odd = RunConfig(
@@ -254,7 +277,9 @@ class Child(Base):
 
 
 def test_any_dataclass_will_do(folder: Path) -> None:
-    (folder / "c.yaml").write_text("colour: blue\nshare: all\nnested: {size: 2}\nfiles: [run.yaml, prompts.jsonl]\nmodel: org/m\n")
+    (folder / "c.yaml").write_text(
+        "colour: blue\nshare: all\nnested: {size: 2}\nfiles: [run.yaml, prompts.jsonl]\nmodel: org/m\n"
+    )
     made = load_config(folder / "c.yaml", Child, ["size=3", "table.a=1"])
     files = (str(folder / "run.yaml"), str(folder / "prompts.jsonl"))
     assert made == Child(

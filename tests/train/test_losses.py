@@ -12,6 +12,7 @@ from train.losses import (  # noqa: E402
     normalised,
     sequence_logps,
     soft_preference_loss,
+    token_logps,
     weighted_mean,
 )
 
@@ -123,3 +124,9 @@ def test_dpo_gap_by_hand():
     reference = torch.tensor([-11.0, -20.0, -11.0, -19.0])
     # pair 1: (-10+11) - (-12+11) = 2; pair 2: 0 - 1 = -1; times beta 0.1
     assert dpo_gap(policy, reference, 0.1).tolist() == pytest.approx([0.2, -0.1], abs=1e-6)
+
+
+def test_token_logps_read_one_place_ahead() -> None:
+    logits = torch.log(torch.tensor([[[0.25, 0.75], [0.9, 0.1], [0.5, 0.5]]]))
+    found = token_logps(logits + 3.0, torch.tensor([[0, 1, 0]]))
+    assert found.tolist()[0] == pytest.approx([math.log(0.75), math.log(0.9)], abs=1e-6)

@@ -11,7 +11,11 @@ import pytest
 from tenet.errors import InvalidInput, MissingInput
 from tenet.reading.rows import RawRow, open_rows
 
-ROWS = [{"prompt": "one, two", "tags": "a"}, {"prompt": 'a "quote"\nand a line', "tags": ""}, {"prompt": "é😀", "tags": "b"}]
+ROWS = [
+    {"prompt": "one, two", "tags": "a"},
+    {"prompt": 'a "quote"\nand a line', "tags": ""},
+    {"prompt": "é😀", "tags": "b"},
+]
 
 
 def write(path: Path) -> Path:
@@ -35,7 +39,9 @@ def write(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["r.jsonl", "r.json", "r.csv", "r.tsv", "r.parquet", "r.jsonl.gz", "r.csv.gz", "r.json.gz"])
+@pytest.mark.parametrize(
+    "name", ["r.jsonl", "r.json", "r.csv", "r.tsv", "r.parquet", "r.jsonl.gz", "r.csv.gz", "r.json.gz"]
+)
 def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     rows = open_rows(write(tmp_path / name))
     assert [row.value for row in rows] == ROWS
@@ -78,7 +84,7 @@ def test_bad_lines_of_json_are_problems_of_their_rows(tmp_path: Path) -> None:
     path.write_bytes(b'{"a": 1}\n{"a": \n{"a": 1, "a": 2}\n\xff\xfe{\n' + deep.encode() + b"\n" + b'{"a": NaN}\n')
     problems = [(row.place, row.problem) for row in open_rows(path)]
     assert problems[0] == (1, "")
-    assert problems[1] == (2, "not JSON: Expecting value (column 8)")
+    assert problems[1] == (2, "not JSON: Expecting value (column 7)")
     assert problems[2] == (3, 'the key "a" stands twice')
     assert problems[3] == (4, "not UTF-8 text")
     assert problems[4][0] == 5
@@ -113,7 +119,9 @@ def test_large_cells_and_semicolons(tmp_path: Path) -> None:
     assert len(row.value["prompt"]) == 300_000
 
 
-@pytest.mark.parametrize(("header", "told"), [("a,a\n", 'names "a" twice'), ("a,,b\n", "column 2 has no name"), ("", "empty")])
+@pytest.mark.parametrize(
+    ("header", "told"), [("a,a\n", 'names "a" twice'), ("a,,b\n", "column 2 has no name"), ("", "empty")]
+)
 def test_headers_that_cannot_be_used(tmp_path: Path, header: str, told: str) -> None:
     path = tmp_path / "p.csv"
     path.write_text(header)

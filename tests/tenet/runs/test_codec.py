@@ -82,7 +82,9 @@ def test_a_record_comes_back_equal_from_sqlite_and_parquet(record: Any, tmp_path
     entry = write_parquet(tmp_path / "00000.parquet", codec, rows)
     back = read_parquet(tmp_path / "00000.parquet", codec)
     assert back == rows
-    assert repr(back[0].record) == repr(rows[0].record).replace("-0.0", "0.0").replace("low=1, high=5", "low=1.0, high=5.0")
+    assert repr(back[0].record) == repr(rows[0].record).replace("-0.0", "0.0").replace(
+        "low=1, high=5", "low=1.0, high=5.0"
+    )
     assert (entry.counts.ok, entry.counts.failed) == (1, 2)
 
 
@@ -122,7 +124,7 @@ def test_what_would_not_come_back_is_refused_by_field(change: dict[str, Any], fi
 
 def test_nested_values_are_checked_too() -> None:
     codec = Codec(Prompt)
-    with pytest.raises(ValueError, match="messages: item: content: .*surrogate"):
+    with pytest.raises(ValueError, match=r"messages: item: content: .*surrogate"):
         codec.encode(Prompt("p", (Message("user", "\udfff"),)))
     with pytest.raises(ValueError, match="tags"):
         codec.encode(Prompt("p", (), tags=["a"]))  # type: ignore[arg-type]

@@ -77,11 +77,11 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
     assert "Free some space" in str(caught.value)
     assert str(path) in str(caught.value)
     assert path.read_bytes() == b"old\r\n"
-    assert os.listdir(tmp_path) == ["f.json"]
+    assert [item.name for item in tmp_path.iterdir()] == ["f.json"]
 
 
 def test_sweep_takes_only_what_was_left_aside(tmp_path: Path) -> None:
     for name in ("a.json", ".a.json.7.tmp", ".keep", "b.tmp"):
         (tmp_path / name).write_text("x")
     atomic.sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".keep", "a.json", "b.tmp"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == [".keep", "a.json", "b.tmp"]

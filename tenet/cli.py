@@ -1,0 +1,161 @@
+"""The command `tenet`: a table of commands that are imported when they are used, and the way from errors to
+exit codes.
+
+Knows the names and one line of each command, so that `tenet --help` imports none of them. To add a command,
+add a line to `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from tenet.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, TenetError
+
+EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ends
+
+# name: (where it is, what it does). The order is that of the help page.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("pocket.cli:demo", "Run the whole loop on the bundled pocket models, offline."),
+    "principles": ("constitution.cli:principles", "Check, list and show files of principles."),
+    "generate": ("generate.cli:generate", "Sample, judge and pair: from prompts to a preference dataset."),
+    "sample": ("generate.cli:sample", "Draw a policy's responses only."),
+    "judge": ("generate.cli:judge", "Judge the responses of a run only."),
+    "pairs": ("generate.cli:pairs", "Choose pairs from the judgements of a run anew."),
+    "revise": ("generate.cli:revise", "Critique and revise the responses of a run."),
+    "export": ("generate.cli:export", "Write a run's dataset in another form."),
+    "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
+    "report": ("generate.cli:report", "Write a run's report page."),
+    "labels": ("judges.humans.cli:labels", "Bring people's labels in."),
+    "train": ("train.cli:train", "Train on a dataset: sft, reward or dpo."),
+    "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
+}
+
+# Ours; a distribution of the same import name in one environment with them breaks both.
+PACKAGES = ("engines", "constitution", "judges", "generate", "train", "principles", "pocket")
+
+# What libraries would otherwise send home, and what they print while doing so.
+QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1", "VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use, and which ends every run with the exit code of its error."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a command.
+
+        Raises:
+            UsageError: a package of ours is shadowed by another distribution's.
+        """
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        if module.split(".")[0] in PACKAGES:
+            from tenet.environment import require_own_packages
+
+            require_own_packages(PACKAGES)
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name, or suggest one that resembles it."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from tenet.yamlfile import suggest
+
+            hint = suggest(args[0], COMMANDS) or f"the commands are {', '.join(COMMANDS)}"
+            ctx.fail(f"no such command: {args[0]}\n  {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command; in standalone mode end the process with its exit code."""
+        if not standalone_mode:
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        words = list(sys.argv[1:] if args is None else args)
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        sys.exit(self._run(words, prog_name, extra))
+
+    def _run(self, words: list[str], prog_name: str | None, extra: dict[str, Any]) -> int:
+        try:
+            result = super().main(words, prog_name or "tenet", standalone_mode=False, **extra)
+        except TenetError as error:
+            _say(f"Error: {error}" if error.exit_code != EXIT_INTERRUPTED else str(error))
+            return error.exit_code
+        except click.ClickException as error:
+            error.show()
+            return EXIT_USAGE
+        except (KeyboardInterrupt, click.Abort):
+            _say(f"Stopped.\n  go on with: {shlex.join(['tenet', *words])}")
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            # The reader of our output is gone (`tenet ... | head`); Python would complain once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return EXIT_BROKEN_PIPE
+        except Exception:
+            import traceback
+
+            _say(traceback.format_exc().rstrip())
+            _say("This is a bug in Tenet, not in your files; what was recorded is kept. Please report the lines above.")
+            return EXIT_BUG
+        return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from tenet.environment import version
+
+    click.echo(f"tenet {version()}")
+    ctx.exit()
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Examples:\n\n\b\n  tenet demo\n  tenet generate run.yaml --dry-run\n  tenet status runs/support",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+def cli() -> None:
+    """AI feedback from a file of principles: judge samples of a policy, make preference pairs, train on them,
+    measure.
+
+    Words go to stderr, data to stdout. Exit codes: 0 good, 1 a bug in Tenet, 2 usage or configuration, 3
+    something is missing, 4 too many failures, 130 interrupted (the command that goes on is printed).
+    """
+
+
+def main() -> None:
+    """Run the command line; the console script's entry."""
+    cli.main()

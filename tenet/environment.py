@@ -1,0 +1,74 @@
+"""What is installed here: Tenet's own version, and whether its packages are really its own.
+
+Other distributions have packages of the same names (`judges` is one); in one environment the one shadows or
+overwrites the other. Knows import paths and installed metadata only, imports none of the packages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata, util
+from pathlib import Path
+
+from tenet.errors import UsageError
+
+DISTRIBUTION = "tenet-rlaif"
+
+
+def version() -> str:
+    """The version of the installed distribution; "0 (not installed)" from a bare source tree."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "0 (not installed)"
+
+
+def require_own_packages(names: Sequence[str], home: Path | None = None) -> None:
+    """Refuse to go on with somebody else's package under one of our names; `home` is the folder that ours are
+    in.
+
+    Raises:
+        UsageError: names the package, its place and its distribution, and says the cure.
+    """
+    home = home or Path(__file__).resolve().parent.parent
+    for name in names:
+        place = _place(name)
+        if place is None:
+            continue
+        foreign = _distribution(name, place)
+        if place.parent != home or foreign:
+            owner = f"the distribution {foreign}" if foreign else "something else"
+            cure = f"pip uninstall {foreign.split()[0]}" if foreign else f"remove {place}"
+            again = f" && pip install --force-reinstall --no-deps {DISTRIBUTION}" if place.parent == home else ""
+            raise UsageError(
+                f"The package `{name}` is imported from {place}, and belongs to {owner}; Tenet has a package of that name in {home}.",
+                hint=f"Give Tenet an environment of its own (python -m venv .venv), or: {cure}{again}",
+            )
+
+
+def _place(name: str) -> Path | None:
+    """The folder that a package would be imported from, None where there is none."""
+    try:
+        spec = util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations))).resolve()
+
+
+def _distribution(name: str, place: Path) -> str:
+    """The distribution of this very name that has put files into the folder, with its version; empty where
+    there is none.
+    """
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return ""
+    files = found.files or []
+    ours = any(
+        Path(str(found.locate_file(file))).resolve().is_relative_to(place)
+        for file in files
+        if file.parts[:1] == (name,)
+    )
+    return f"{found.metadata['Name']} {found.version}" if ours else ""

@@ -1,0 +1,134 @@
+"""A real vLLM engine, on whatever this machine has, beside transformers on the same model."""
+
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+from engines.base import Request, SamplingParams
+from engines.registry import create_engine
+from tenet.errors import EngineError, MissingInput, UsageError
+from tenet.records import Finish
+from tests.engines.test_transformers_engine import requests_of
+
+pytestmark = pytest.mark.vllm
+
+
+def test_both_engines_read_the_same_labels(vllm_engine, tiny_model):
+    with create_engine("transformers", str(tiny_model), options={"device": "cpu"}) as other:
+        requests = requests_of(other, 60)
+        labels = other.tokenizer.label_set(["A", "B"])
+        expected = other.read_labels(requests, labels)
+        assert other.info.tokenizer_hash == vllm_engine.info.tokenizer_hash
+        assert other.info.revision == vllm_engine.info.revision
+    assert vllm_engine.tokenizer.label_set(["A", "B"]) == labels
+    found = vllm_engine.read_labels(requests, labels)
+    for a, b in zip(found, expected, strict=True):
+        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-3)
+        assert 0 < sum(map(math.exp, a.logprobs)) <= 1
+
+
+def test_a_second_reading_comes_from_the_prefix_cache(vllm_engine):
+    requests = requests_of(vllm_engine, 8, seed=5)
+    labels = vllm_engine.tokenizer.label_set(["A", "B"])
+    first = vllm_engine.read_labels(requests, labels)
+    again = vllm_engine.read_labels(requests, labels)
+    assert sum(read.usage.cached_tokens for read in again) > sum(read.usage.cached_tokens for read in first)
+    for a, b in zip(first, again, strict=True):
+        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-3)
+
+
+def test_greedy_texts_agree_with_transformers(vllm_engine, tiny_model):
+    params = SamplingParams(max_tokens=12, temperature=0.0)
+    with create_engine("transformers", str(tiny_model), options={"device": "cpu"}) as other:
+        requests = requests_of(other, 10)
+        expected = other.generate(requests, params)
+    found = vllm_engine.generate(requests, params)
+    assert sum(a.tokens == b.tokens for a, b in zip(found, expected, strict=True)) >= 9
+    assert [a.text for a, b in zip(found, expected, strict=True) if a.tokens == b.tokens] == [
+        b.text for a, b in zip(found, expected, strict=True) if a.tokens == b.tokens
+    ]
+
+
+def test_seeds_repeat_whatever_the_neighbours(vllm_engine):
+    tokens = requests_of(vllm_engine, 1)[0].tokens
+    params = SamplingParams(max_tokens=16)
+    together = vllm_engine.generate([Request(tokens, seed) for seed in (1, 2, 3)], params)
+    alone = vllm_engine.generate([Request(tokens, 2)], params)[0]
+    assert alone.tokens == together[1].tokens
+    assert len({c.text for c in together}) == 3
+
+
+def test_stop_strings_and_end_tokens(vllm_engine):
+    found = vllm_engine.generate(requests_of(vllm_engine, 12), SamplingParams(max_tokens=60, stop=("e",)))
+    assert any(c.finish is Finish.STOP for c in found)
+    assert not any("e" in c.text or "<|im_end|>" in c.text for c in found)
+
+
+def test_bad_prompts_do_not_take_the_others_along(vllm_engine):
+    labels = vllm_engine.tokenizer.label_set(["A", "B"])
+    good = requests_of(vllm_engine, 2)
+    limit = vllm_engine.max_length
+    bad = [Request((5,) * limit), Request(()), Request((10**6,))]
+    reads = vllm_engine.read_labels([bad[0], good[0], bad[1], bad[2], good[1]], labels)
+    assert [bool(read.error) for read in reads] == [True, False, True, True, False]
+    assert "beyond the model's vocabulary" in reads[3].error
+    texts = vllm_engine.generate([bad[0], good[0], Request((5,) * (limit - 1))], SamplingParams(max_tokens=5))
+    assert [c.finish is Finish.ERROR for c in texts] == [True, False, False]
+    assert texts[2].usage.completion_tokens == 1
+
+
+def test_what_vllm_refuses_is_an_error_of_that_request(vllm_engine):
+    process, llm = vllm_engine._process, vllm_engine._llm
+    from vllm import SamplingParams as VllmParams
+
+    one = VllmParams(max_tokens=1, detokenize=False)
+    prompts = [{"prompt_token_ids": ids} for ids in ([5, 6], [5] * 9999, [7, 8])]
+    found = process.generate(llm, prompts, [one] * 3)
+    assert [isinstance(output, str) for output in found] == [False, True, False]
+    assert "refuses" in found[1]
+
+
+def test_unknown_options_are_named(tiny_model):
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed (make setup-vllm)")
+    with pytest.raises(UsageError, match="vLLM takes no tensor_paralel_size"):
+        create_engine("vllm", str(tiny_model), options={"tensor_paralel_size": 2})
+
+
+def test_a_start_that_fails_ends_in_words(tiny_model, vllm_engine):
+    with pytest.raises(EngineError, match=r"starting vLLM with tiny failed"):
+        create_engine("vllm", str(tiny_model), options={"max_model_len": 10**9})
+    assert vllm_engine.read_labels(requests_of(vllm_engine, 1), [(1,), (2,)])[0].error == ""
+
+
+@pytest.mark.slow
+def test_one_model_after_another_in_one_process_and_nothing_printed(tiny_model):
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed (make setup-vllm)")
+    code = f"""
+import os
+from engines.base import Request, SamplingParams
+from engines.registry import create_engine
+before = os.sched_getaffinity(0)
+for _ in range(2):
+    with create_engine("vllm", {str(tiny_model)!r}) as engine:
+        assert engine.generate([Request((5, 6, 7))], SamplingParams(max_tokens=3))[0].error == ""
+        engine.close()
+assert os.sched_getaffinity(0) == before
+print("done")
+"""
+    env = {key: value for key, value in os.environ.items() if key != "VLLM_LOGGING_LEVEL"}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert out.stdout == "done\n", out.stderr
+    assert "INFO" not in out.stderr
+    assert "Loading safetensors" not in out.stderr
+
+
+def test_without_vllm_the_cure_is_named(tiny_model, monkeypatch):
+    monkeypatch.setattr("engines.vllm_process.find_spec", lambda name: None)
+    with pytest.raises(MissingInput, match=r"pip install 'tenet-rlaif\[vllm\]'"):
+        create_engine("vllm", str(tiny_model))

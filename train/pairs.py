@@ -1,0 +1,94 @@
+"""What the two trainers of pairs share: labels into the batch, gaps out of it, scores on held-out rows.
+
+A mixin over TRL's RewardTrainer and DPOTrainer that uses only what Trainer documents: `data_collator`, `log`,
+`evaluation_loop`. The seams where TRL's own code is relied on are named in `train.reward` and `train.dpo` and guarded
+by `tests/train/test_seams.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from train.calibration import held_out_metrics
+
+LABELS: Final = ("p_chosen", "weight")
+
+Row = Mapping[str, Any]
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class WithLabels:
+    """A collator of pairs that also carries `p_chosen` and `weight`, each (rows,) float32, where the rows have them."""
+
+    inner: Callable[[list[Any]], Batch]
+
+    def __call__(self, rows: list[Row]) -> Batch:
+        """Collate rows, all with the same columns."""
+        batch = self.inner(rows)
+        for name in LABELS:
+            if name in rows[0]:
+                batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
+        return batch
+
+
+def taken_labels(inputs: Batch) -> tuple[Tensor | None, Tensor | None]:
+    """Take the labels out of a batch, so that what remains is what TRL expects."""
+    return inputs.pop("p_chosen", None), inputs.pop("weight", None)
+
+
+class PairTrainer:
+    """Mixin: put it in front of a TRL trainer whose `compute_loss` calls `observe` with each batch's gaps."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.data_collator = WithLabels(self.data_collator)  # type: ignore[has-type]
+        self._noted: dict[str, list[Tensor]] = {}
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def observe(self, gap: Tensor, p: Tensor | None, weight: Tensor | None) -> None:
+        """Keep a held-out batch's gaps for `held_out_metrics`; gaps of training batches are not kept.
+
+        Args:
+            gap: (rows,) log-odds that chosen is better.
+            p: (rows,) labels; None means 1.
+            weight: (rows,) None means 1.
+        """
+        if self.model.training:  # type: ignore[attr-defined]
+            return
+        gap = gap.detach().float()
+        ones = torch.ones_like(gap)
+        rows = (gap, ones if p is None else p, ones if weight is None else weight)
+        gathered = self.accelerator.gather_for_metrics(rows)  # type: ignore[attr-defined]
+        self._seen.append(tuple(part.cpu() for part in gathered))  # type: ignore[arg-type]
+
+    def note(self, values: Mapping[str, Tensor]) -> None:
+        """Keep numbers of a training batch, whose means go into the next log line. Scalars, on any device."""
+        if self.model.training:  # type: ignore[attr-defined]
+            for name, value in values.items():
+                self._noted.setdefault(name, []).append(value.detach())
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log with the means of what was noted since the last line."""
+        if self.model.training:  # type: ignore[attr-defined]
+            logs.update({name: float(torch.stack(values).mean()) for name, values in self._noted.items()})
+            self._noted.clear()
+        super().log(logs, start_time)  # type: ignore[misc]
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate, and add the scores of all held-out pairs together."""
+        self._seen.clear()
+        output = super().evaluation_loop(*args, **kwargs)  # type: ignore[misc]
+        prefix = kwargs.get("metric_key_prefix", "eval")
+        if self._seen:
+            columns = [torch.cat(part).tolist() for part in zip(*self._seen, strict=True)]
+            output.metrics.update({f"{prefix}_{key}": value for key, value in held_out_metrics(*columns).items()})
+        return output
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the card to `train.card`, which knows where the data came from."""
