@@ -29,6 +29,7 @@ from tenet.runs.filesystem import filesystem_type
 from tenet.runs.manifest import ManifestFile
 
 SHARD_ROWS = 2000
+KILLS_A_STORE = 20
 
 
 def judgement_row(number: int) -> Row[Judgement]:
@@ -159,20 +160,22 @@ def check(folder: Path, acknowledged: int, toll: Toll) -> int:
 
 
 def kills(folder: Path, rounds: int, seed: int) -> Toll:
-    """Kill so many workers one after the other on the same store, and check after each."""
+    """Kill so many workers, `KILLS_A_STORE` one after the other on the same store, and check after each."""
     rng = random.Random(seed)
     toll = Toll()
-    following = 0
+    acknowledged = following = 0
     for number in range(rounds):
-        acknowledged = kill_round(folder, following, seed + number, rng)
-        stages = folder / "judgements"
-        stems = (
-            [path.stem for path in stages.glob("*") if path.suffix in (".db", ".parquet")] if stages.exists() else []
-        )
-        toll.mid_publish += len(stems) > len(set(stems)) or any(stages.glob(".*.tmp"))
-        following = check(folder, acknowledged, toll)
-        toll.acknowledged = acknowledged
+        if number % KILLS_A_STORE == 0:
+            toll.acknowledged += acknowledged
+            acknowledged = following = 0
+        place = folder / str(number // KILLS_A_STORE)
+        acknowledged = kill_round(place, following, seed + number, rng)
+        stage = place / "judgements"
+        shards = [path.stem for path in stage.glob("*") if path.suffix in (".db", ".parquet")]
+        toll.mid_publish += len(shards) > len(set(shards)) or any(stage.glob(".*.tmp"))
+        following = check(place, acknowledged, toll)
         toll.rounds += 1
+    toll.acknowledged += acknowledged
     return toll
 
 

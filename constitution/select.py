@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Final
 
 from constitution.model import Condition, Constitution, Principle
@@ -50,4 +51,10 @@ def _holds(condition: Condition, tags: tuple[str, ...], text: str) -> bool:
         return False
     if not set(condition.all_tags) <= set(tags):
         return False
-    return not condition.pattern or re.search(condition.pattern, text[:PATTERN_REACH]) is not None
+    return not condition.pattern or _found(condition.pattern, text)
+
+
+@lru_cache(maxsize=1024)
+def _found(pattern: str, text: str) -> bool:
+    """Search a prompt for a pattern; remembered, for all pairs of a prompt ask one after the other."""
+    return re.search(pattern, text[:PATTERN_REACH]) is not None

@@ -32,13 +32,20 @@ def find(path_or_name: str | Path, beside: Path | None = None) -> Path:
     """
     path = Path(path_or_name).expanduser()
     here = path if beside is None else beside.parent / path
-    if here.is_file():
+    if _is_file(here):
         return here
     library = shipped()
     name = str(path_or_name)
     if _NAME.fullmatch(name) and name in library:
         return library[name]
     raise MissingInput(f"no principles file {name}", hint=_hint(name, here, library))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _hint(name: str, here: Path, library: dict[str, Path]) -> str:

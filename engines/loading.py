@@ -52,11 +52,11 @@ def find_model(model: str, *, revision: str | None = None, trust_remote_code: bo
         MissingInput: neither; or a folder without config.json or without safetensors weights.
     """
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model.strip() and folder.is_dir():
         _check_folder(folder)
         name = folder.resolve().name
         return ModelSource(str(folder), name, folder_revision(folder), trust_remote_code=trust_remote_code)
-    if folder.exists():
+    if folder.is_file():
         raise MissingInput(f"{model}: a file, where a model's folder is needed", hint=_SAVE)
     if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model or not model.strip():
         raise MissingInput(f"{model or 'model'}: there is no such folder", hint=_SAVE)
@@ -130,6 +130,16 @@ def load_tokenizer(source: ModelSource) -> TokenizerLike:
     return tokenizer
 
 
+def load_generation_config(source: ModelSource) -> Any:
+    """generation_config.json, None where a model has none."""
+    from transformers import GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(source.location, **source.loader_kwargs)
+    except (OSError, ValueError):
+        return None
+
+
 def context_length(config: Any, asked: Json) -> int:
     """Most tokens that a model takes: what its configuration says, or less where less was asked for."""
     text = config.get_text_config(decoder=True) if hasattr(config, "get_text_config") else config
@@ -150,9 +160,11 @@ def eos_ids(model_config: Any, generation_config: Any, tokenizer: Any) -> frozen
 @contextmanager
 def hub_errors(name: str) -> Iterator[None]:
     """Turn what the model libraries raise on a missing or broken model into `MissingInput`."""
+    from safetensors import SafetensorError
+
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise MissingInput(f"{name}: the model cannot be loaded: {first}", hint=_hub_hint(name)) from error
 

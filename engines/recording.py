@@ -74,17 +74,18 @@ class Recording:
 def row_text(key: str, answer: Answer) -> str:
     """One line of `rows.jsonl`."""
     usage = answer.usage
+    text = answer if isinstance(answer, Completion) else None
     row: dict[str, Json] = {
         "key": key,
+        "logprobs": list(answer.logprobs) if isinstance(answer, LabelRead) else None,
+        "text": text.text if text else None,
+        "finish": text.finish.value if text else None,
+        "tokens": list(text.tokens) if text else None,
         "error": answer.error,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cached_tokens": usage.cached_tokens,
     }
-    if isinstance(answer, LabelRead):
-        row["logprobs"] = list(answer.logprobs)
-    else:
-        row.update(text=answer.text, finish=answer.finish.value, tokens=list(answer.tokens))
     return canonical_json(row) + "\n"
 
 

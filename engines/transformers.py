@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -23,6 +24,7 @@ from engines.loading import (
     find_model,
     hub_errors,
     load_config,
+    load_generation_config,
     load_tokenizer,
     quiet,
 )
@@ -58,7 +60,7 @@ _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16
 
 
 class TransformersEngine:
-    """One causal language model, loaded from a folder or the Hub.
+    """One causal language model from a folder or the Hub; its weights are loaded when it is first asked.
 
     Options: `device` (cpu, cuda, ...; default: a GPU if there is one), `dtype` (float32, bfloat16, float16; default: float32 on a CPU,
     bfloat16 elsewhere), `attn_implementation`, `trust_remote_code` (default false), `revision`, `max_length` (at most the model's own),
@@ -86,16 +88,18 @@ class TransformersEngine:
         )
         config, hf_tokenizer = load_config(source), load_tokenizer(source)
         attention = chosen.get("attn_implementation")
-        self._model = _load(source, dtype, device, attention)
+        self._load = partial(_load, source, dtype, device, attention)
+        self._model: Any = None
+        self._closed = False
         self._device = device
         self._tokenizer = ChatTokenizer(hf_tokenizer, chat_template_kwargs=chat_template_kwargs, prefill=prefill)
         self._max_length = context_length(config, chosen.get("max_length"))
-        self._eos = eos_ids(config, self._model.generation_config, hf_tokenizer)
+        self._eos = eos_ids(config, load_generation_config(source), hf_tokenizer)
         cpu = device.type == "cpu"
         self._tokens = chosen.get("batch_tokens") or (_CPU_TOKENS if cpu else _GPU_TOKENS)
         self._generated = chosen.get("batch_tokens") or (_CPU_GENERATED if cpu else _GPU_TOKENS)
         self._rows = chosen.get("batch_rows") or (64 if cpu else 256)
-        self._reuse = chosen.get("prefix_reuse") is not False and can_share(self._model)
+        self._reuse = chosen.get("prefix_reuse") is not False
         self._info = EngineInfo(
             engine="transformers",
             model=source.name,
@@ -156,7 +160,7 @@ class TransformersEngine:
         todo = fitting(requests, self._max_length)
         for place, problem in todo.problems.items():
             results[place] = Completion("", Finish.ERROR, Usage(len(requests[place].tokens)), error=problem)
-        decoder = Decoder(self._model, self._tokenizer, params, self._eos, self._max_length)
+        decoder = Decoder(self._loaded(), self._tokenizer, params, self._eos, self._max_length)
         with _running():
             for places, state in self._passes(requests, todo.places, budget=self._generated, extra=params.max_tokens):
                 completions = decoder.run(state, [requests[place] for place in places])
@@ -165,22 +169,31 @@ class TransformersEngine:
 
     def close(self) -> None:
         """Free the model and its memory."""
+        self._closed = True
         if self._model is not None:
             self._model = None
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
 
+    def _loaded(self) -> Any:
+        """The model, its weights read when it is first asked."""
+        if self._closed:
+            raise EngineError("this engine is closed")
+        if self._model is None:
+            self._model = self._load()
+            self._reuse = self._reuse and can_share(self._model)
+        return self._model
+
     def _passes(
         self, requests: Sequence[Request], places: Sequence[int], *, budget: int, extra: int = 0
     ) -> Iterator[tuple[list[int], Prefill]]:
         """Run prompts through the model in batches of `budget` tokens, with `extra` to come; yields places in the call and prefill."""
-        if self._model is None:
-            raise EngineError("this engine is closed")
+        model = self._loaded()
         prompts = [requests[place].tokens for place in places]
         groups = shared_stems(prompts, _LEAST_STEM) if self._reuse else unshared(prompts)
         for batch in batches(prompts, groups, tokens=budget, rows=self._rows, extra=extra):
             members = [places[index] for group in batch for index in group.members]
-            yield members, prefill(self._model, prompts, batch, keep_cache=extra > 0)
+            yield members, prefill(model, prompts, batch, keep_cache=extra > 0)
 
 
 @contextmanager

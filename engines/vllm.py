@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from engines.base import Capabilities, Completion, EngineInfo, LabelRead, Request, SamplingParams, TokenIds, Usage
-from engines.loading import ModelSource, eos_ids, find_model, load_config, load_tokenizer
+from engines.loading import (
+    ModelSource,
+    context_length,
+    eos_ids,
+    find_model,
+    load_config,
+    load_generation_config,
+    load_tokenizer,
+)
 from engines.prompting import ChatTokenizer
 from engines.requests import fitting
 from engines.vllm_process import VllmProcess
@@ -46,7 +55,7 @@ _FLOOR: Final = -1e4
 
 
 class VllmEngine:
-    """One model in `vllm.LLM`.
+    """One model in `vllm.LLM`, which is started when it is first asked.
 
     Options are `revision` and vLLM's own engine arguments (`tensor_parallel_size`, `max_model_len`, `dtype`, `quantization`, ...).
     On a CPU the defaults are float32, eager execution and 2 GiB of key-value cache; elsewhere vLLM's own.
@@ -75,10 +84,12 @@ class VllmEngine:
         config, hf_tokenizer = load_config(source), load_tokenizer(source)
         self._tokenizer = ChatTokenizer(hf_tokenizer, chat_template_kwargs=chat_template_kwargs, prefill=prefill)
         arguments = self._arguments(source, chosen)
-        self._llm: Any = self._process.start(source.name, arguments)
-        self._max_length = int(self._llm.model_config.max_model_len)
-        self._vocabulary = int(self._llm.model_config.get_vocab_size())
-        self._eos = sorted(eos_ids(config, _generation_config(source), hf_tokenizer))
+        self._start = partial(self._process.start, source.name, arguments)
+        self._llm: Any = None
+        self._closed = False
+        self._max_length = context_length(config, chosen.get("max_model_len"))
+        self._vocabulary = int(config.get_text_config(decoder=True).vocab_size)
+        self._eos = sorted(eos_ids(config, load_generation_config(source), hf_tokenizer))
         self._caching = arguments["enable_prefix_caching"] is True
         told = {name: value for name, value in chosen.items() if name not in _NEUTRAL}
         self._info = EngineInfo(
@@ -87,7 +98,7 @@ class VllmEngine:
             revision=source.revision,
             tokenizer_hash=self._tokenizer.tokenizer_hash,
             template_hash=self._tokenizer.template_hash,
-            parameters={**told, "dtype": str(self._llm.model_config.dtype).removeprefix("torch.")},
+            parameters={**told, "dtype": str(arguments.get("dtype", config.dtype)).removeprefix("torch.")},
         )
 
     def _arguments(self, source: ModelSource, chosen: Mapping[str, Json]) -> dict[str, Any]:
@@ -156,6 +167,7 @@ class VllmEngine:
 
     def close(self) -> None:
         """Shut vLLM down, so that its memory is free for another model in this process."""
+        self._closed = True
         llm, self._llm = self._llm, None
         if llm is not None:
             self._process.stop(llm)
@@ -175,8 +187,7 @@ class VllmEngine:
 
     def _run(self, requests: Sequence[Request], params: Sequence[Any]) -> list[Any]:
         """Outputs of vLLM, or the words of what was wrong, one a request in order."""
-        if self._llm is None:
-            raise EngineError("this engine is closed")
+        llm = self._loaded()
         todo = fitting(requests, self._max_length)
         outputs: list[Any] = [todo.problems.get(place) for place in range(len(requests))]
         for place in todo.places:
@@ -184,10 +195,18 @@ class VllmEngine:
                 outputs[place] = f"the prompt holds a token beyond the model's vocabulary of {self._vocabulary:,}"
         good = [place for place in todo.places if outputs[place] is None]
         prompts = [{"prompt_token_ids": list(requests[place].tokens)} for place in good]
-        found = self._process.generate(self._llm, prompts, [params[place] for place in good])
+        found = self._process.generate(llm, prompts, [params[place] for place in good])
         for place, output in zip(good, found, strict=True):
             outputs[place] = output
         return outputs
+
+    def _loaded(self) -> Any:
+        """The engine, started when it is first asked."""
+        if self._closed:
+            raise EngineError("this engine is closed")
+        if self._llm is None:
+            self._llm = self._start()
+        return self._llm
 
     def _completion(self, request: Request, output: Any, params: SamplingParams) -> Completion:
         if isinstance(output, str):
@@ -224,13 +243,3 @@ def _label_read(request: Request, output: Any, labels: Sequence[TokenIds]) -> La
 def _log_sum(parts: Sequence[float]) -> float:
     top = max(*parts, _FLOOR)
     return top + math.log(sum(math.exp(max(part, _FLOOR) - top) for part in parts))
-
-
-def _generation_config(source: ModelSource) -> Any:
-    """generation_config.json, None where a model has none."""
-    from transformers import GenerationConfig
-
-    try:
-        return GenerationConfig.from_pretrained(source.location, **source.loader_kwargs)
-    except (OSError, ValueError):
-        return None

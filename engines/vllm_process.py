@@ -84,7 +84,7 @@ class VllmProcess:
             return []
         try:
             return list(llm.generate(list(prompts), list(params), use_tqdm=False))
-        except ValueError as error:  # raised while requests are added: none has run
+        except _refusals() as error:  # raised while requests are added: none has run
             if len(prompts) == 1:
                 return [f"vLLM refuses the prompt: {error}"]
             half = len(prompts) // 2
@@ -106,6 +106,13 @@ class VllmProcess:
             gc.collect()
             if not _living:
                 cleanup_dist_env_and_memory()
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What vLLM raises for a request that it will not take; the second since 0.32."""
+    import vllm.exceptions
+
+    return (ValueError, getattr(vllm.exceptions, "VLLMClientError", ValueError))
 
 
 def _has_gpu() -> bool:

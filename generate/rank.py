@@ -8,13 +8,14 @@ part of the comparison graph that no judgement links to the rest: scores of two 
 
 Why not the mean log-odds of each sample, the least-squares fit? Both give the same scores where the
 judgements agree with one another. Where they do not, one saturated judgement that is wrong moves a mean of
-logits far more than a fit of probabilities: in a simulation of 4 samples with 10 % such judgements the best
-sample truly beat the worst in 87 % against 73 % (85 % with logits clipped at 3), while with well-behaved
-noise the two stayed within a point.
+logits far more than a fit of probabilities: in the simulation of `benchmarks/ranking.py`, with 4 samples and
+10 % such judgements, the best sample truly beat the worst in 87.5 % against 71.7 %; with Gaussian noise the
+two stayed within a point.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,7 +27,7 @@ from tenet.records import Preference, Ranking
 Matrix = NDArray[np.float64]
 
 RIDGE = 1e-6
-_TOLERANCE = 1e-11
+_TOLERANCE = 1e-10
 _MOST_STEPS = 100
 _LOW, _HIGH = sigmoid(-LOGIT_CLIP), sigmoid(LOGIT_CLIP)
 
@@ -64,18 +65,16 @@ def rank(prompt_id: str, preferences: Iterable[Preference], *, one_order: bool =
 def fit(wins: Matrix) -> Matrix:
     """Fit Bradley-Terry scores by Newton's method: [n, n] soft wins, row over column -> [n] log-odds, mean 0.
 
-    Each step is halved until the penalised likelihood does not fall, so that it converges from the flat start
-    whatever the wins.
+    A step that would change the largest gap by d is taken ln(1 + d) / d of the way, which cannot overshoot
+    (damped Newton for generalised self-concordant functions of order 2; Sun and Tran-Dinh 2019).
     """
     games = wins + wins.T
     scores: Matrix = np.zeros(len(wins))
-    value = _likelihood(wins, scores)
     for _ in range(_MOST_STEPS):
         step = _newton_step(wins, games, scores)
-        while (moved := _likelihood(wins, scores + step)) < value and np.abs(step).max() > _TOLERANCE:
-            step = step / 2
-        scores, value = scores + step, moved
-        if np.abs(step).max() <= _TOLERANCE:
+        change = float(step.max() - step.min())
+        scores = scores + step * (math.log1p(change) / change if change > 0 else 1.0)
+        if change <= _TOLERANCE:
             break
     centred: Matrix = scores - scores.mean()
     return centred
@@ -83,22 +82,11 @@ def fit(wins: Matrix) -> Matrix:
 
 def _newton_step(wins: Matrix, games: Matrix, scores: Matrix) -> Matrix:
     """Solve Hessian x step = gradient of the penalised log-likelihood; all [n] or [n, n]."""
-    q = _sigmoid(scores[:, None] - scores[None, :])
+    q = 0.5 + 0.5 * np.tanh(0.5 * (scores[:, None] - scores[None, :]))
     gradient = (wins - games * q).sum(axis=1) - RIDGE * scores
-    curvature = games * q * (1.0 - q)
-    hessian = np.diag(curvature.sum(axis=1) + RIDGE) - curvature
+    hessian = -games * q * (1.0 - q)
+    hessian[np.diag_indices(len(scores))] = RIDGE - hessian.sum(axis=1)
     return np.asarray(np.linalg.solve(hessian, gradient), dtype=np.float64)
-
-
-def _likelihood(wins: Matrix, scores: Matrix) -> float:
-    """Penalised log-likelihood of [n] scores."""
-    gaps = scores[:, None] - scores[None, :]
-    return float(-(wins * np.logaddexp(0.0, -gaps)).sum() - RIDGE / 2 * (scores**2).sum())
-
-
-def _sigmoid(x: Matrix) -> Matrix:
-    """Elementwise sigmoid by way of tanh, which does not overflow."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)), dtype=np.float64)
 
 
 def _oriented(preference: Preference) -> Preference:

@@ -1,19 +1,25 @@
 """Which attributes of the pocket world a principles file asks for, read from its words. For the demo's table and nothing else.
 
-The judge reads a principle's text and never this; a text in words that are not in the lexicon is simply not recognised, and the demo
-then marks no attribute (and still prints them all).
+The judge reads a principle's text and never this. A text in words that are not in the lexicon is not recognised; the demo
+then goes by what the judge's labels reward, and prints every attribute in any case.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from constitution.model import Constitution, Principle
-from pocket.lexicon import LEXICON, Lexicon
+from pocket.lexicon import COMPARATIVES, LEXICON, Lexicon
 from pocket.oracle import FAMILIES
 
-_NEGATED: Final = re.compile(r"\b(?:not|never|no|avoids?|avoiding|without|nor|refrains?|instead of|rather than)\b", re.IGNORECASE)
+_NEGATED: Final = re.compile(
+    r"\b(?:not|never|no|nor|without|avoids?|avoiding|refrains?|less|worse|loses|dislikes?|rejects?|mark|steer clear|leaves? out"
+    r"|instead of|rather than|stops?)\b",
+    re.IGNORECASE,
+)
+_CLAUSE: Final = re.compile(r"[,:;.]|\band\b|\bbut\b|(?=\binstead of\b|\brather than\b)", re.IGNORECASE)
 
 
 def asked_families(constitution: Constitution) -> tuple[str, ...]:
@@ -25,18 +31,30 @@ def asked_families(constitution: Constitution) -> tuple[str, ...]:
 def family_of(principle: Principle) -> str | None:
     """The family that a principle asks for; None where its words and its id name none.
 
-    Its text decides, for it is what the judge reads: the family whose words it uses most often or, where it forbids
-    something, whose opposite's words. Its id decides between equals, and where the text is silent.
+    Its text decides, for it is what the judge reads: clause by clause, the family whose words it uses or, in a clause that
+    forbids something, whose opposite's words. Its id decides between equals, and where the text is silent.
     """
     named = next((family for family in FAMILIES if family in re.split(r"[^a-z]+", principle.id.lower())), None)
-    negated = bool(_NEGATED.search(principle.text))
-    hits = {family: _hits(principle.text, LEXICON[family].shun if negated else LEXICON[family].seek) for family in FAMILIES}
+    hits = dict.fromkeys(FAMILIES, 0)
+    for clause in _CLAUSE.split(principle.text):
+        negated = bool(_NEGATED.search(clause))
+        for family in FAMILIES:
+            hits[family] += len(_words(family, negated).findall(clause))
     most = max(hits.values())
     best = [family for family in FAMILIES if hits[family] == most] if most else []
     return named if named in best or not best else best[0]
 
 
-def _hits(text: str, lexicon: Lexicon) -> int:
-    """How many adjectives and nouns of a quality a text uses."""
-    words = (*lexicon.adjectives, *lexicon.held_adjectives, *lexicon.nouns, *lexicon.held_nouns)
-    return sum(bool(re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)) for word in words)
+@cache
+def _words(family: str, negated: bool) -> re.Pattern[str]:
+    """The adjectives and nouns that name what a family seeks or, in a clause that forbids, what it shuns."""
+    lexicon = LEXICON[family].shun if negated else LEXICON[family].seek
+    words = {*_adjectives(lexicon), *lexicon.nouns, *lexicon.held_nouns}
+    return re.compile(
+        r"\b(?:" + "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) + r")\b", re.IGNORECASE
+    )
+
+
+def _adjectives(lexicon: Lexicon) -> set[str]:
+    plain = {*lexicon.adjectives, *lexicon.held_adjectives}
+    return plain | {COMPARATIVES[word] for word in plain if word in COMPARATIVES}

@@ -36,12 +36,13 @@ class Novelty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One principle text of a family."""
+    """One principle text of a family; `opposed`: it names the opposite quality, alone (then `negated`) or beside its own."""
 
     text: str
     family: str
     novelty: Novelty
     negated: bool
+    opposed: bool
 
 
 # Slots: {r} response, {rs} responses; then of the quality sought {adj} {more} {noun} {does} {do} {doing}, of the one shunned the same
@@ -243,7 +244,9 @@ def _of_form(family: str, form: str, held: bool, rng: random.Random) -> Iterator
         )
     for words in combinations:
         text = _render(form, slots, words, rng)
-        yield Wording(text, family, _novelty(held, any(word.held for word in words)), all(match[1] for match in found))
+        shunned = [bool(match[1]) for match in found]
+        novelty = _novelty(held, any(word.held for word in words))
+        yield Wording(text, family, novelty, all(shunned), any(shunned))
 
 
 @cache

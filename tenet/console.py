@@ -223,7 +223,7 @@ def draw_table(
     console = RichConsole(file=buffer, force_terminal=terminal, no_color=not colour, width=width, highlight=False)
     console.print(table)
     lines = [line.rstrip() for line in buffer.getvalue().strip("\n").splitlines()]
-    return "\n".join([*([title, ""] if title else []), *(line for line in lines if line), ""])
+    return "\n".join([*([title, ""] if title else []), *(line for line in lines if line), "", ""])
 
 
 def cell_text(value: Json) -> str:

@@ -36,7 +36,7 @@ _HINTS: Final = {
 }
 
 
-class _Stopped(Exception):  # noqa: N818
+class _Stopped(Exception):
     """Reading can go no further; the reason is already among the problems."""
 
 

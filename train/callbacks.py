@@ -15,29 +15,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from tenet.console import Progress
 
+Logs = Mapping[str, Any] | None
+
 _UNTOLD: Final = ("_runtime", "_per_second", "total_flos", "num_tokens", "num_input_tokens_seen")
 
 
-class MetricsFile(TrainerCallback):
+class MetricsFile(TrainerCallback):  # type: ignore[misc]
     """Appends each log line to metrics.jsonl: step, epoch, seconds since the training began, and the numbers."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._began = time.monotonic()
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_log(self, _args: Any, state: TrainerState, _control: Any, logs: Logs = None, **_: Any) -> None:
         """Write a line; processes but the first do not."""
-        logs: Mapping[str, Any] = kwargs.get("logs") or {}
-        numbers = told(logs)
+        numbers = told(logs or {})
         if not state.is_world_process_zero or not numbers:
             return
         head = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 4)}
@@ -65,43 +64,34 @@ def forget_after(path: Path, step: int) -> None:
     path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
 
-class ProgressLine(TrainerCallback):
+class ProgressLine(TrainerCallback):  # type: ignore[misc]
     """Moves the console's progress line with the steps, with the last loss in its title."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._title = progress.title
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         """Say how many steps there are, and how many were done before."""
         self._progress.start(state.max_steps, state.global_step)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         """One step more."""
         self._progress.advance(state.global_step - self._progress.done)
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_log(self, _args: Any, _state: Any, _control: Any, logs: Logs = None, **_: Any) -> None:
         """Show the loss."""
-        logs: Mapping[str, Any] = kwargs.get("logs") or {}
-        if "loss" in logs:
+        if logs and "loss" in logs:
             self._progress.title = f"{self._title}, loss {float(logs['loss']):.3f}"
 
 
-class StopSwitch(TrainerCallback):
+class StopSwitch(TrainerCallback):  # type: ignore[misc]
     """Stops a training after the step it is in, with a checkpoint, once `asked` is set."""
 
     def __init__(self) -> None:
         self.asked = False
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> TrainerControl:
+    def on_step_end(self, _args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
         """Ask the trainer to save and stop."""
         if self.asked and state.global_step < state.max_steps:
             control.should_save = True
@@ -116,7 +106,7 @@ class StopSwitch(TrainerCallback):
             return
         before = signal.getsignal(signal.SIGINT)
 
-        def handle(number: int, frame: FrameType | None) -> None:
+        def handle(_number: int, _frame: FrameType | None) -> None:
             self.asked = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
 

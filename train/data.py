@@ -44,7 +44,6 @@ class Prepared:
         """Give what train.json says of the data."""
         return {
             "path": self.source.name,
-            "files": dict(self.source.files),
             "columns": list(self.source.train.column_names),
             "soft_labels": self.soft,
             "train_rows": len(self.train),

@@ -47,6 +47,7 @@ class PairTrainer:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.args.remove_unused_columns = False  # type: ignore[attr-defined]  # it would take the labels away unasked
         self.data_collator = WithLabels(self.data_collator)  # type: ignore[has-type]
         self._noted: dict[str, list[Tensor]] = {}
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -65,7 +66,8 @@ class PairTrainer:
         ones = torch.ones_like(gap)
         rows = (gap, ones if p is None else p, ones if weight is None else weight)
         gathered = self.accelerator.gather_for_metrics(rows)  # type: ignore[attr-defined]
-        self._seen.append(tuple(part.cpu() for part in gathered))  # type: ignore[arg-type]
+        kept, labels, weights = (part.cpu() for part in gathered)
+        self._seen.append((kept, labels, weights))
 
     def note(self, values: Mapping[str, Tensor]) -> None:
         """Keep numbers of a training batch, whose means go into the next log line. Scalars, on any device."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,17 +40,15 @@ _HUB_ID: Final = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 
 @dataclass(frozen=True)
 class Source:
-    """An opened data set: rows to learn from, rows held out if it has any, and what identifies it.
+    """An opened data set: rows to learn from, rows held out if it has any.
 
-    `files` maps each local file (relative to `location`) to the sha256 of its bytes; `notes` are remarks for
-    the person.
+    `notes` are remarks for the person.
     """
 
     name: str
     location: Path | None
     train: Dataset
     test: Dataset | None
-    files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -74,8 +72,7 @@ def open_source(config: TrainConfig, method: Method, cache: Path) -> Source:
         train = train.select(range(min(config.limit, len(train))))
     if len(train) == 0:
         raise InvalidInput(f"{config.data}: the split {config.split} has no rows", [])
-    files = {} if location is None else _digests(location)
-    return Source(config.data, location, _used(train), None if test is None else _used(test), files, notes)
+    return Source(config.data, location, _used(train), None if test is None else _used(test), notes)
 
 
 def locate(data: str, method: Method) -> Path | None:
@@ -187,7 +184,10 @@ def _used(rows: Dataset) -> Dataset:
     return rows.select_columns([name for name in USED if name in rows.column_names])
 
 
-def _digests(location: Path) -> dict[str, str]:
+def digests(location: Path | None) -> dict[str, str]:
+    """Map each file of a data set (relative to its folder) to the sha256 of its bytes; nothing for a hub id."""
+    if location is None:
+        return {}
     if location.is_file():
         return {location.name: file_digest(location)}
     files = sorted(path for path in location.rglob("*") if path.is_file() and path.suffix != ".md")

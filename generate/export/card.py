@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from generate.report.model import FunnelStep, Rate, ReportData
 
 CARD = "README.md"
+_MOST_BINS = 10
 _UNVALIDATED = (
     "**Unvalidated: no human anchors.** Nothing here says whether people would agree with these labels. "
     "A consistent judge can be consistently wrong."
@@ -83,7 +84,7 @@ def _loading(reports: Sequence[ExportReport]) -> list[str]:
         [
             code(report.name),
             report.summary,
-            ", ".join(f"{split} {rows:,}" for split, rows in sorted(report.splits.items())),
+            ", ".join(f"{split} {rows:,}" for split, rows in sorted(report.splits.items(), reverse=True)),
         ]
         for report in reports
     ]
@@ -112,7 +113,7 @@ def _judge(data: ReportData) -> list[str]:
     rows = [[inline(name), inline(value)] for name, value in (*data.judge, *_named("Policy", data.policies))]
     parts = [table(("What", "Value"), rows)] if rows else []
     if data.outcomes:
-        counted = [[inline(name), f"{count:,}"] for name, count in data.outcomes.items()]
+        counted = [[code(name), f"{count:,}"] for name, count in data.outcomes.items()]
         parts += [
             "What its calls came to; whatever is no opinion was never counted as a vote:",
             table(("Outcome", "Calls"), counted),
@@ -147,8 +148,10 @@ def _margins(data: ReportData) -> Iterator[str]:
     if (margins := data.margins) is None:
         return
     bins = margins.certainty
-    edges = zip(bins.edges, bins.edges[1:], bins.counts, strict=False)
-    rows = [[f"{low:.2f} to {high:.2f}", f"{count:,}"] for low, high, count in edges]
+    step = 2 if len(bins.counts) > _MOST_BINS and len(bins.counts) % 2 == 0 else 1
+    counts = [sum(bins.counts[place : place + step]) for place in range(0, len(bins.counts), step)]
+    edges = zip(bins.edges[::step], bins.edges[step::step], counts, strict=False)
+    rows = [[f"{low:.3g} to {high:.3g}", f"{count:,}"] for low, high, count in edges]
     judged = plural(margins.pairs, "judged pair")
     yield f"How sure the judge was of {judged}, both orders averaged (median {margins.median:.3f}):"
     yield table(("Probability of the winner", "Pairs"), rows)

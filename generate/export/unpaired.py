@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from generate.export.columns import PRINCIPLES, PROMPT, PROMPT_ID, WEIGHT, Column, Kind, Row, answer, turns
+from generate.export.columns import PRINCIPLES, PROMPT, PROMPT_ID, Column, Kind, Row, answer, turns
 from generate.export.preference import differing
 from generate.export.source import ExportSource, PairRow
 from tenet.records import Prompt, Sample
@@ -58,7 +58,7 @@ class Unpaired:
             ),
             Column("p_good", Kind.NUMBER, "Mean probability that the response is the better one, over its pairs."),
             Column("score", Kind.NUMBER, "Score of the response among the samples of its prompt, in log-odds."),
-            WEIGHT,
+            Column("weight", Kind.NUMBER, "Sum of the weights of the pairs that the response stands in."),
             Column("source", Kind.TEXT, "Whose opinion it is: ai, human or revision."),
             PROMPT_ID,
             Column("sample_id", Kind.TEXT, "Content id of the response."),

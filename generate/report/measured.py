@@ -1,7 +1,6 @@
 """Reads what training and evaluation wrote down: `evaluation.json` and the folders of trainings. Knows no run.
 
-The files are the contract between training and this page; what they lack is left out, and an unknown key is no
-error.
+The files are the contract between training and this page. What they lack is left out, and an unknown key is no error.
 """
 
 from __future__ import annotations
@@ -9,16 +8,78 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
+from generate.report.curves import curves
 from generate.report.model import Evaluation, Training
+from generate.report.source import as_mapping, read_json
+from generate.report.words import number, percent, plural, seconds
 from tenet.ids import Json
+
+RECORD, METRICS = "train.json", "metrics.jsonl"
+KINDS: Final = {"sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy by DPO", "ppo": "Policy by PPO"}
+_ORDER: Final = tuple(KINDS)
 
 
 def evaluation_of(value: Mapping[str, Json]) -> Evaluation | None:
     """What an `evaluation.json` says; None for an empty one."""
-    return None
+    return None if not value else None
 
 
 def trainings_of(folders: Sequence[Path]) -> tuple[Training, ...]:
-    """The trainings recorded in these folders, those without a record left out."""
-    return ()
+    """The trainings recorded in these folders, in the order in which they are done; folders without a record are left out.
+
+    Raises:
+        InvalidInput: a record does not read back.
+    """
+    records = [(folder, record) for folder in folders if (record := read_json(folder / RECORD))]
+    records.sort(key=lambda found: (_place(str(found[1].get("method", ""))), found[0].name))
+    return tuple(_training(folder, record) for folder, record in records)
+
+
+def _training(folder: Path, record: Mapping[str, Json]) -> Training:
+    method = str(record.get("method", ""))
+    return Training(
+        KINDS.get(method, method or folder.name), folder.name, tuple(_facts(record)), curves(_lines(folder / METRICS))
+    )
+
+
+def _facts(record: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """What to know of a training before its curves."""
+    config, data, result = (as_mapping(record.get(key)) for key in ("config", "data", "result"))
+    metrics = as_mapping(result.get("metrics"))
+    rows, held_out = data.get("train_rows"), data.get("held_out_rows")
+    found = [("State", "not finished")] if record.get("status") != "finished" else []
+    if isinstance(rows, int):
+        found.append(
+            ("Trained on", plural(rows, "pair") + (f", {held_out:,} held out" if isinstance(held_out, int) else ""))
+        )
+    for name, key in (("Rate", "learning_rate"), ("β", "beta"), ("Epochs", "epochs")):
+        if isinstance(value := config.get(key), int | float):
+            found.append((name, f"{value:g}"))
+    if isinstance(accuracy := metrics.get("eval_pair_accuracy"), int | float):
+        found.append(("Agrees with the labels", f"{percent(accuracy)} of held-out pairs"))
+    if isinstance(error := metrics.get("eval_ece"), int | float):
+        found.append(("Calibration error", number(error, 3)))
+    if isinstance(steps := result.get("steps"), int) and isinstance(spent := result.get("seconds"), int | float):
+        found.append(("Took", f"{steps:,} steps, {seconds(spent)}"))
+    return found
+
+
+def _lines(path: Path) -> list[Mapping[str, object]]:
+    """The log lines of a training; a last line that a kill cut short is left out."""
+    if not path.is_file():
+        return []
+    found: list[Mapping[str, object]] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def _place(method: str) -> int:
+    return _ORDER.index(method) if method in _ORDER else len(_ORDER)

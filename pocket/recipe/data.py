@@ -35,8 +35,8 @@ CRITIQUE_QUESTIONS: Final = (
 REVISE_QUESTIONS: Final = (REVISE, REVISE, REVISE, "Rewrite the response so that it follows this principle.")
 TIE: Final = 0.5
 TAILS: Final = 6
-PROBES: Final = ("tone", "length", "side", "family")
-PROBE_CLASSES: Final = (3, 3, 3, len(oracle.FAMILIES))
+PROBES: Final = ("tone", "length", "side", "family", "tone order", "length order", "side order")
+PROBE_CLASSES: Final = (3, 3, 3, len(oracle.FAMILIES), 3, 3, 3)
 EARLY_FAMILIES: Final = ("courteous", "brief", "harmless", "honest", "independent")
 FAMILY_OF_KIND: Final = {kind: family for family, kind in oracle.APPLIES.items()}
 VERDICT_WEIGHT: Final = 6.0
@@ -52,10 +52,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a part of the training shows: families, whether negated wordings, and the policy's own replies (with their share)."""
+    """What a part of the training shows.
+
+    `negated`: wordings that only forbid the opposite; `opposed`: wordings that name the opposite at all; `drills`: further principles a
+    pair row, of which only the family is to be told; `written`: the policy's own replies and their share among the pairs.
+    """
 
     families: tuple[str, ...] = oracle.FAMILIES
     negated: bool = True
+    opposed: bool = True
+    drills: int = 0
     written: tuple[Written, ...] = ()
     written_share: float = 0.0
 
@@ -72,7 +78,7 @@ class RowMaker:
         """A seen wording of a family that the stage (and the caller) allows."""
         while True:
             found = rng.choice(wordings(family))
-            if not found.negated or (negated and stage.negated):
+            if (stage.opposed or not found.opposed) and (not found.negated or (negated and stage.negated)):
                 return found
 
     def prompt(self, rng: random.Random) -> PocketPrompt:
@@ -110,20 +116,28 @@ class RowMaker:
             self.pair_tail(
                 row, rng, self.wording(rng, family, stage), rng.choice(COMPARE_QUESTIONS), prompt.text, first, second
             )
+        for _ in range(stage.drills):
+            self._drill(row, self.wording(rng, rng.choice(stage.families), stage))
         return row
+
+    def _drill(self, row: Row, wording: Wording) -> None:
+        """Show one more principle, only for its family to be told."""
+        row.add(self.encode(wording.text) + self.encode("\n"))
+        row.probes.append((len(row.ids) - 1, 3, oracle.FAMILIES.index(wording.family)))
 
     def pair_prefix(self, values: dict[str, str], prompt: PocketPrompt) -> Row:
         """A row that holds a pair up to where the principle stands."""
-        upto_first = self.pairwise.ids(self.encode, values, upto="response_a")
-        upto_second = self.pairwise.ids(self.encode, values, upto="response_b")
-        row = Row.of(self.encode.opening() + self.pairwise.ids(self.encode, values, upto="principle"))
-        opening = len(self.encode.opening())
-        self._probe(
-            row, opening + len(upto_first) + len(self.encode(values["response_a"])), prompt, values["response_a"]
-        )
-        self._probe(
-            row, opening + len(upto_second) + len(self.encode(values["response_b"])), prompt, values["response_b"]
-        )
+        opening, first, second = self.encode.opening(), values["response_a"], values["response_b"]
+        row = Row.of(opening + self.pairwise.ids(self.encode, values, upto="principle"))
+        before_first = opening + self.pairwise.ids(self.encode, values, upto="response_a")
+        before_second = opening + self.pairwise.ids(self.encode, values, upto="response_b")
+        end = len(before_second) + len(self.encode(second))
+        self._probe(row, len(before_first) + len(self.encode(first)), prompt, first)
+        self._probe(row, end, prompt, second)
+        compared = ("courteous", "thorough", FAMILY_OF_KIND.get(prompt.kind))
+        for probe, family in enumerate(compared, PROBES.index("tone order")):
+            if family is not None:
+                row.probes.append((end, probe, 1 + oracle.decide(family, prompt.text, first, second)))
         return row
 
     def pair_tail(

@@ -1,8 +1,8 @@
-"""The judge: labels read at one token, critiques and revisions written, from packed rows with two kinds of side lessons.
+"""The judge: labels read at one token, critiques and revisions written, from packed rows with side lessons.
 
-Small linear probes on a middle layer learn, during training only, to tell tone, length and side at the end of each response and the
-family at the end of each principle; without them opposite principles cancel each other for long (both ways of reading are right half the
-time). The probes are thrown away.
+Small linear probes on middle layers learn, during training only, to tell tone, length and side at the end of each response, which
+response has more of each, and the family at the end of each principle. Without them opposite principles cancel each other for long,
+because both ways of reading a reply are right half the time. The probes are thrown away.
 """
 
 from __future__ import annotations
@@ -32,10 +32,13 @@ from pocket.wordings import WordingSplit, wordings
 SEED: Final = 23
 ROWS: Final = 12
 SCHEDULE: Final = Schedule(steps=2200, rate=2e-3, warmup=120)
-EARLY_STEPS: Final = 600
+EARLY_STEPS: Final = 400
+PLAIN_FROM: Final = 600
+OPPOSED_FROM: Final = 900
 WRITTEN_FROM: Final = 1400
+DRILLS: Final = 5
 SHARES: Final = {"pair": 0.6, "critique": 0.16, "revise": 0.14, "whole": 0.04, "glossary": 0.06}
-PROBED_LAYER: Final = 2
+PROBED_LAYERS: Final = (2, 2, 2, 2, 3, 3, 3)
 WORD_WEIGHT: Final = 0.5
 PROBE_WEIGHT: Final = 0.3
 
@@ -48,8 +51,8 @@ class Pupil(nn.Module):
         self.model = model
         self.probes = nn.ModuleList(nn.Linear(model.config.hidden_size, classes) for classes in PROBE_CLASSES)
 
-    def states(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Last and probed hidden states, each flattened to [rows * length, hidden]."""
+    def states(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+        """Last hidden states and those each probe reads, each flattened to [rows * length, hidden]."""
         out = self.model.model(
             input_ids=batch.ids,
             attention_mask=batch.mask,
@@ -57,7 +60,7 @@ class Pupil(nn.Module):
             output_hidden_states=True,
             use_cache=False,
         )
-        return out.last_hidden_state.flatten(0, 1), out.hidden_states[PROBED_LAYER].flatten(0, 1)
+        return out.last_hidden_state.flatten(0, 1), [out.hidden_states[layer].flatten(0, 1) for layer in PROBED_LAYERS]
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Score:
 def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple[Tensor, dict[str, float]]:
     """Soft cross-entropy of the labels over the whole vocabulary, plus weighted text loss and probes."""
     assert isinstance(pupil, Pupil)
-    last, middle = pupil.states(batch)
+    last, probed_states = pupil.states(batch)
     logits = pupil.model.lm_head(last[batch.label_at]).log_softmax(-1)
     label = -(batch.label_p * logits[:, labels[0]] + (1 - batch.label_p) * logits[:, labels[1]])
     total = label.mean() if len(label) else last.sum() * 0
@@ -86,7 +89,7 @@ def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple
         mean = (words * batch.word_weight).sum() / batch.word_weight.sum()
         total = total + WORD_WEIGHT * mean
         figures["text"] = float(words.detach().mean())
-    for kind, probe in enumerate(pupil.probes):
+    for kind, (probe, middle) in enumerate(zip(pupil.probes, probed_states, strict=True)):
         chosen = batch.probe_kind == kind
         if chosen.any():
             probed = F.cross_entropy(probe(middle[batch.probe_at[chosen]]), batch.probe_class[chosen])
@@ -96,10 +99,18 @@ def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple
 
 
 def stage_of(step: int, written: tuple[Written, ...]) -> Stage:
-    """What is shown at a step: one polarity first, then all families, at last replies of the policy among the rest."""
+    """What is shown at a step.
+
+    One polarity first; then its opposite too; then, so that "polite" and "rude" come apart, only wordings that name one quality; then
+    all wordings, at last with replies of the policy among the rest.
+    """
     if step < EARLY_STEPS:
         return Stage(EARLY_FAMILIES, negated=False)
-    return Stage(written=written, written_share=0.3 if step >= WRITTEN_FROM else 0.0)
+    if step < PLAIN_FROM:
+        return Stage()
+    if step < OPPOSED_FROM:
+        return Stage(opposed=False, drills=DRILLS)
+    return Stage(drills=DRILLS, written=written, written_share=0.3 if step >= WRITTEN_FROM else 0.0)
 
 
 def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> list[Row]:

@@ -22,7 +22,7 @@ _ROLE_KEYS: Final = ("role", "from")
 _CONTENT_KEYS: Final = ("content", "value", "text")
 
 
-class Unreadable(Exception):  # noqa: N818
+class Unreadable(Exception):
     """One value that is no prompt or response; `str(error)` says why, without quoting the text itself."""
 
 

@@ -24,12 +24,13 @@ class Interruption:
         self.requested = False
         self._say = say
         self._resume = resume
-        self._earlier: object = None
+        self._earlier: Callable[[int, FrameType | None], object] | int | None = None
         self._installed = False
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._earlier = signal.getsignal(signal.SIGINT)
+        self._earlier = signal.getsignal(signal.SIGINT)
+        # A process whose SIGINT is ignored (nohup, a background job) goes on ignoring it.
+        if threading.current_thread() is threading.main_thread() and callable(self._earlier):
             signal.signal(signal.SIGINT, self._heard)
             self._installed = True
         return self
@@ -38,7 +39,7 @@ class Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._installed:
-            signal.signal(signal.SIGINT, self._earlier if callable(self._earlier) else signal.SIG_DFL)
+            signal.signal(signal.SIGINT, self._earlier)
 
     def _heard(self, _number: int, _frame: FrameType | None) -> None:
         self.requested = True

@@ -390,6 +390,7 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
         ("honestly", 'did you mean "honesty"?'),
         ("courteous", 'did you mean "pocket/courteous"?'),
         ("principles/honesty.yaml", "a shipped file goes by its bare name: honesty"),
+        ("x" * 5000, "shipped files: "),
         ("somewhere/else.yaml", "shipped files: harmlessness, helpfulness, honesty"),
     ],
 )

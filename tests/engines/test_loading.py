@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from engines.base import Request
 from engines.loading import context_length, eos_ids, find_model, folder_revision
 from engines.options import checked
 from engines.registry import create_engine
@@ -65,8 +66,9 @@ def test_damaged_weights_are_told(tiny_model, tmp_path):
     broken = tmp_path / "cut"
     shutil.copytree(tiny_model, broken)
     (broken / "model.safetensors").write_bytes(b"not weights")
+    engine = create_engine("transformers", str(broken))
     with pytest.raises(MissingInput, match="cut: the model cannot be loaded"):
-        create_engine("transformers", str(broken))
+        engine.read_labels([Request((5, 6, 7))], [(5,), (6,)])
 
 
 class _Config:

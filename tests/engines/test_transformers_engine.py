@@ -13,7 +13,7 @@ from engines.registry import create_engine
 from tenet.errors import EngineError, UsageError
 from tenet.records import Finish
 
-WORDS = "the quick brown fox jumps over lazy dog and no one minded at all".split()
+WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "and", "no", "one", "minded", "at", "all"]
 PAIR = Template.parse("Compare.\n\n{{prompt}}\n\n### Response A\n{{a}}\n\n### Response B\n{{b}}\n\nA or B?")
 
 
@@ -152,7 +152,7 @@ def test_nothing_asked_nothing_answered(engine):
 def test_nan_is_an_error_of_the_row(tiny_model):
     with create_engine("transformers", str(tiny_model)) as broken:
         with torch.no_grad():
-            broken._model.lm_head.weight[7] = float("nan")
+            broken._loaded().lm_head.weight[7] = float("nan")
         labels = broken.tokenizer.label_set(["A", "B"])
         requests = requests_of(broken, 2)
         assert [read.error for read in broken.read_labels(requests, labels)] == ["the model gave NaN"] * 2

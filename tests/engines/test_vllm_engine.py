@@ -101,7 +101,7 @@ def test_unknown_options_are_named(tiny_model):
 
 def test_a_start_that_fails_ends_in_words(tiny_model, vllm_engine):
     with pytest.raises(EngineError, match=r"starting vLLM with tiny failed"):
-        create_engine("vllm", str(tiny_model), options={"max_model_len": 10**9})
+        create_engine("vllm", str(tiny_model), options={"quantization": "no-such-scheme"})
     assert vllm_engine.read_labels(requests_of(vllm_engine, 1), [(1,), (2,)])[0].error == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,12 @@ def test_figures_are_those_of_the_run_and_of_the_files(tmp_path: Path) -> None:
     for row in data.principles:
         assert inline(row.text) in text
     for name, count in data.outcomes.items():
-        assert f"| {inline(name)} | {count:,} |" in text
+        assert f"| `{name}` | {count:,} |" in text
+    assert data.margins is not None
+    tabled = [line for line in text.splitlines() if re.match(r"\| 0\.\d+ to ", line)]
+    assert len(tabled) == 10
+    counts = [int(line.split("|")[2].replace(",", "")) for line in tabled]
+    assert sum(counts) == data.margins.certainty.total
     assert data.positions is not None
     assert f"{data.positions.flips:,} flipped" in text
     for report in reports:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from generate.report import write_report
+from generate.report.curves import thinned
 from generate.report.data import gather
 from generate.report.model import ReportData
 from tenet.errors import InvalidInput, MissingInput
@@ -131,3 +132,43 @@ def test_reasons_from_the_statistics_reach_the_funnel(tmp_path: Path) -> None:
     assert {loss.reason: loss.count for loss in found.funnel[-1].lost} == {"a tie": 3}
     assert {loss.reason: loss.count for loss in found.funnel[0].lost} == {"duplicates": 5}
     assert [row.seconds for row in found.costs if row.stage == "Judging"] == [12.5]
+
+
+def training_folder(folder: Path, method: str, lines: list[str], **record: object) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "train.json").write_text(json.dumps({"method": method, "status": "finished", **record}))
+    (folder / "metrics.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def test_trainings_come_in_the_order_in_which_they_are_done(tmp_path: Path) -> None:
+    path = make_run(tmp_path)
+    training_folder(
+        path / "train" / "dpo", "dpo",
+        ['{"step": 10, "loss": 0.6, "rewards/margins": 0.4}', '{"step": 20, "loss": 0.5, "rewards/margins": 0.9}', '{"step": 3'],
+        config={"beta": 0.1, "learning_rate": 0.0005, "epochs": 2.0},
+        data={"train_rows": 19, "held_out_rows": 1},
+        result={"steps": 20, "seconds": 61.0, "metrics": {"eval_pair_accuracy": 1.0}},
+    )  # fmt: skip
+    training_folder(path / "train" / "reward", "reward", ['{"step": 5, "eval_loss": 0.3}'])
+    (path / "train" / "empty").mkdir()
+    reward, dpo = gather(path).trainings
+    assert (reward.kind, dpo.kind) == ("Reward model", "Policy by DPO")
+    assert {curve.title: curve.series[0].points for curve in dpo.curves} == {
+        "Loss": ((10.0, 0.6), (20.0, 0.5)),
+        "Margin": ((10.0, 0.4), (20.0, 0.9)),
+    }
+    assert reward.curves[0].series[0].label == "held out"
+    facts = dict(dpo.facts)
+    assert facts["Trained on"] == "19 pairs, 1 held out"
+    assert facts["β"] == "0.1"
+    assert facts["Took"].startswith("20 steps, 1")
+
+
+def test_long_trainings_are_thinned_and_keep_their_last_point() -> None:
+    points = [(float(step), 1.0 / step) for step in range(1, 1001)]
+    found = thinned(points)
+    assert len(found) == 200
+    assert found[0] == pytest.approx((3.0, sum(1 / s for s in range(1, 6)) / 5))
+    assert found[-1] == points[-1]
+    assert thinned(points[:10]) == tuple(points[:10])

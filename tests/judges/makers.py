@@ -16,10 +16,8 @@ def prompt_of(text: str = "Hello?", *, tags: tuple[str, ...] = ()) -> Prompt:
     return Prompt.of([Message("user", text)], tags=tags)
 
 
-def sample_of(
-    text: str, *, id: str = "", prompt: Prompt | None = None, finish: Finish = Finish.STOP
-) -> Sample:
-    return Sample(f"s-{text}", prompt.id if prompt else "p", 0, text, "policy", finish)
+def sample_of(text: str, *, prompt: Prompt | None = None) -> Sample:
+    return Sample(f"s-{text}", prompt.id if prompt else "p", 0, text, "policy", Finish.STOP)
 
 
 def constitution_of(*principles: Principle) -> Constitution:

@@ -341,3 +341,16 @@ go(stage_in(Path({str(tmp_path)!r})), plan(4), work, batch=4)
         assert child.poll() is None
         child.send_signal(signal.SIGINT)
         assert child.wait(10) == -signal.SIGINT
+
+
+def test_an_ignored_ctrl_c_stays_ignored(tmp_path: Path) -> None:
+    def reply(key: str) -> Row[Sample]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return answer(key)
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert go(stage_in(tmp_path), plan(8), Work(reply)).ok == 8
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,135 @@
+"""Without labels, and with p = 1 and weight 1, both trainers of pairs log the stock trainers' losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.train.world import pair_rows
+
+pytest.importorskip("trl")
+
+ROWS = pair_rows(24)
+CERTAIN = [{**row, "p_chosen": 1.0, "weight": 1.0} for row in ROWS]
+STEPS = 5
+
+
+def arguments(folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "output_dir": str(folder), "report_to": "none", "use_cpu": True, "bf16": False, "disable_tqdm": True,
+        "gradient_checkpointing": False, "logging_steps": 1, "max_steps": STEPS, "per_device_train_batch_size": 4,
+        "per_device_eval_batch_size": 4, "save_strategy": "no", "seed": 3, "warmup_steps": 0, **more,
+    }  # fmt: skip
+
+
+def losses(trainer: Any) -> list[float]:
+    """The losses of every step, then that of the held-out rows."""
+    trainer.train()
+    found = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert len(found) == STEPS
+    return [*found, trainer.evaluate()["eval_loss"]]
+
+
+def built(cls: Any, config: Any, model: Path, rows: list[dict[str, Any]], folder: Path, **more: Any) -> Any:
+    from datasets import Dataset
+
+    data, held_out = Dataset.from_list(rows[:16]), Dataset.from_list(rows[16:])
+    return cls(str(model), args=config(**arguments(folder, **more)), train_dataset=data, eval_dataset=held_out)
+
+
+def test_reward_model(tiny_model: Path, tmp_path: Path) -> None:
+    from trl import RewardConfig, RewardTrainer
+
+    from train.reward import SoftRewardTrainer
+
+    settings = {"learning_rate": 1e-3, "center_rewards_coefficient": 0.01}
+    stock = losses(built(RewardTrainer, RewardConfig, tiny_model, ROWS, tmp_path, **settings))
+    assert max(stock) - min(stock) > 0.01  # it learns something
+    for rows in (ROWS, CERTAIN):
+        ours = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, rows, tmp_path, **settings))
+        assert ours == pytest.approx(stock, abs=1e-6)
+
+
+@pytest.mark.parametrize("precomputed", [True, False], ids=["precomputed", "on the fly"])
+def test_dpo(tiny_model: Path, tmp_path: Path, precomputed: bool) -> None:
+    from trl import DPOConfig, DPOTrainer
+
+    from train.dpo import SoftDPOTrainer
+
+    settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": precomputed}
+    stock = losses(built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings))
+    assert max(stock) - min(stock) > 0.01
+    for rows in (ROWS, CERTAIN):
+        ours = losses(built(SoftDPOTrainer, DPOConfig, tiny_model, rows, tmp_path, **settings))
+        assert ours == pytest.approx(stock, abs=1e-6)
+
+
+def test_dpo_by_the_fused_head_is_the_same(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trl import DPOConfig
+
+    from train import dpo
+
+    settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": True}
+    plain = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings))
+    monkeypatch.setattr(dpo, "_LOGITS_BYTES", 0)
+    fused = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings))
+    assert fused == pytest.approx(plain, abs=1e-6)
+
+
+def test_dpo_with_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import DPOConfig, DPOTrainer
+
+    from train.dpo import SoftDPOTrainer
+
+    def with_adapter(cls: Any, rows: list[dict[str, Any]]) -> list[float]:
+        args = DPOConfig(**arguments(tmp_path, learning_rate=1e-2))
+        adapter = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=True)
+        data, held_out = Dataset.from_list(rows[:16]), Dataset.from_list(rows[16:])
+        return losses(cls(str(tiny_model), args=args, train_dataset=data, eval_dataset=held_out, peft_config=adapter))
+
+    stock = with_adapter(DPOTrainer, ROWS)
+    assert max(stock) - min(stock) > 0.01
+    assert with_adapter(SoftDPOTrainer, CERTAIN) == pytest.approx(stock, abs=1e-6)
+
+
+def test_weights_and_labels_change_the_loss(tiny_model: Path, tmp_path: Path) -> None:
+    from trl import RewardConfig
+
+    from train.reward import SoftRewardTrainer
+
+    settings = {"learning_rate": 1e-3}
+    certain = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, CERTAIN, tmp_path, **settings))
+    soft_rows = [{**row, "p_chosen": 0.8} for row in CERTAIN]
+    soft = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, soft_rows, tmp_path, **settings))
+    light_rows = [{**row, "weight": 0.5} for row in CERTAIN]
+    light = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, light_rows, tmp_path, **settings))
+    assert abs(soft[0] - certain[0]) > 1e-3
+    assert light[0] == pytest.approx(certain[0] / 2, abs=1e-6)
+
+
+def test_accumulated_micro_batches_are_the_big_batch(tiny_model: Path, tmp_path: Path) -> None:
+    """Weights of one data set, cut into halves: the same losses, since no batch divides by its own weights."""
+    from trl import RewardConfig
+
+    from train.reward import SoftRewardTrainer
+
+    # Responses of one length each, so that padding cannot differ between the two ways to cut.
+    rows = [{**row, "p_chosen": 0.7, "weight": 0.5 + place % 3} for place, row in enumerate(ROWS)]
+    common = {"learning_rate": 1e-3, "train_sampling_strategy": "sequential"}
+    whole = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, rows, tmp_path, **common))
+    halves = {**common, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+    cut = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, rows, tmp_path, **halves))
+    assert cut == pytest.approx(whole, abs=1e-5)
+
+
+def test_soft_dpo_refuses_other_losses(tiny_model: Path, tmp_path: Path) -> None:
+    from trl import DPOConfig
+
+    from train.dpo import SoftDPOTrainer
+
+    with pytest.raises(ValueError, match="sigmoid"):
+        built(SoftDPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, loss_type="hinge")

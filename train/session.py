@@ -1,0 +1,243 @@
+"""One training from configuration to saved model, whatever is trained: the order of things, said once.
+
+Look up the model, open the folder, count the data, build the trainer (the one step that differs), train, measure on
+what was held out, save, write the record. A kill leaves checkpoints; Ctrl-C stops after the step it is in. Knows no
+loss.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tenet.console import Console, duration
+from tenet.errors import Interrupted, UsageError
+from tenet.ids import Json, digest
+from train.card import write_card
+from train.config import Method, TrainConfig, checked, command_of, method_of, out_of
+from train.data import Prepared, prepare
+from train.folder import TrainFolder
+from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
+from train.provenance import library_versions, origin_of
+from train.sources import digests, locate
+
+if TYPE_CHECKING:
+    from train.callbacks import StopSwitch
+
+_DOING: Final = {Method.SFT: "Fine-tuning", Method.REWARD: "Training the reward model", Method.DPO: "Training by DPO"}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of a training. `folder` is a model that transformers and vLLM load.
+
+    `metrics` holds the mean training loss (`train_loss`) and what was measured on held-out rows (`eval_...`; see
+    `train.calibration`). `seconds` is the wall time of this call, loading included.
+    """
+
+    method: Method
+    folder: Path
+    metrics: Mapping[str, float]
+    steps: int
+    seconds: float
+    rows: int
+    held_out: int
+
+    def as_json(self) -> dict[str, Json]:
+        """Give plain values, for train.json and --json."""
+        return {
+            "method": self.method.value,
+            "folder": str(self.folder),
+            "metrics": dict(self.metrics),
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "rows": self.rows,
+            "held_out": self.held_out,
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a trainer is built from. `arguments` are TRL's common keyword arguments, `adapter` peft's configuration."""
+
+    config: TrainConfig
+    base: Base
+    data: Prepared
+    arguments: dict[str, Any]
+    adapter: Any
+
+
+def run_training(
+    config: TrainConfig,
+    build: Callable[[Job], Any],
+    *,
+    console: Console | None = None,
+    resume: bool = False,
+    command: str | None = None,
+) -> TrainResult:
+    """Carry out a training, or what is left of it.
+
+    Args:
+        config: what to train; it is held to the rules for files first.
+        build: makes the TRL trainer.
+        console: where words and progress go; by default the terminal.
+        resume: go on with the training in the folder, if there is one.
+        command: the command line that began this, for the words on how to go on.
+
+    Raises:
+        InvalidInput, MissingInput, UsageError: the configuration, the model or the data cannot be used.
+        TooManyFailures: too many rows cannot be learnt from.
+        Interrupted: stopped by Ctrl-C; carries the command that goes on.
+    """
+    config = checked(config)
+    said = command or command_of(config)
+    main = int(os.environ.get("RANK", "0")) == 0
+    console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w"))  # noqa: SIM115
+    began = time.monotonic()
+    base = find_base(config)
+    with _opened(config, base, resume=resume, writes=main) as folder:
+        if folder.finished:
+            console.say(f"{folder.path}: this training is finished.")
+            return _recorded(folder)
+        folder.note({"command": said, "versions": library_versions()})
+        with _resumable(folder.path, said), _from_libraries():
+            return _train(config, base, folder, build, console, began)
+
+
+def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> TrainFolder:
+    files = digests(locate(config.data, method_of(config)))
+    made_from: dict[str, Json] = {
+        "model": {"name": base.source.name, "revision": base.source.revision},
+        "data": digest(files) if files else config.data,
+    }
+    return TrainFolder.open(out_of(config), config, made_from, resume=resume, writes=writes)
+
+
+def _train(
+    config: TrainConfig, base: Base, folder: TrainFolder, build: Callable[[Job], Any], console: Console, began: float
+) -> TrainResult:
+    from train.arguments import trl_arguments
+    from train.callbacks import StopSwitch, forget_after
+
+    method = method_of(config)
+    cpu = uses_cpu(config)
+    precision = precision_of(config, cpu=cpu)
+    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
+    for line in data.lines():
+        console.say(line)
+    folder.note({
+        "method": method.value, "data": data.facts(), "origin": origin_of(data.source.location).as_json(),
+        "device": {"cpu": cpu, "precision": precision.value},
+    })  # fmt: skip
+    arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
+    trainer = build(Job(config, base, data, arguments, adapter_of(config)))
+    checkpoint = folder.last_checkpoint()
+    if checkpoint is not None:
+        console.say(f"going on from {checkpoint.name}")
+    if folder.writes:
+        forget_after(folder.metrics, int(checkpoint.name.rpartition("-")[2]) if checkpoint else -1)
+    switch = StopSwitch()
+    outcome = _fit(trainer, folder, checkpoint, switch, console, _DOING[method])
+    if switch.asked and trainer.state.global_step < trainer.state.max_steps:
+        raise KeyboardInterrupt
+    metrics = _measured(trainer, outcome, data)
+    save(trainer, base, config, folder.path)
+    trainer.accelerator.wait_for_everyone()
+    result = TrainResult(
+        method, folder.path, metrics, trainer.state.global_step, time.monotonic() - began,
+        len(data.train), 0 if data.test is None else len(data.test),
+    )  # fmt: skip
+    if folder.writes:
+        write_card(folder.path, {**folder.record, "result": result.as_json()})
+    folder.finish(result.as_json(), keep_checkpoints=config.save_every is not None)
+    console.say(f"{folder.path}: {summary(result)}")
+    return result
+
+
+def _fit(
+    trainer: Any, folder: TrainFolder, checkpoint: Path | None, switch: StopSwitch, console: Console, title: str
+) -> Mapping[str, float]:
+    """Train with Tenet's listeners in the place of the library's."""
+    from transformers import PrinterCallback
+
+    from train.callbacks import MetricsFile, ProgressLine
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(MetricsFile(folder.metrics))
+    trainer.add_callback(switch)
+    with console.progress(title) as progress, switch.on_ctrl_c():
+        trainer.add_callback(ProgressLine(progress))
+        output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    metrics: Mapping[str, float] = output.metrics
+    return metrics
+
+
+def _measured(trainer: Any, outcome: Mapping[str, float], data: Prepared) -> dict[str, float]:
+    """Give the training loss and the scores on held-out rows; refuse a training that ran off."""
+    from train.callbacks import told
+
+    if not math.isfinite(outcome.get("train_loss", 0.0)):
+        raise UsageError(
+            "the loss is no number any more: the training ran off, and nothing is saved",
+            hint="a smaller learning_rate, a longer warmup, or precision: fp32 or bf16 in the place of fp16",
+        )
+    metrics = {"train_loss": float(outcome.get("train_loss", 0.0))}
+    if data.census.entropy is not None:
+        metrics["label_entropy"] = data.census.entropy
+    if data.test is not None:
+        metrics |= {name: value for name, value in told(trainer.evaluate()).items() if name.startswith("eval_")}
+    return metrics
+
+
+def summary(result: TrainResult) -> str:
+    """Say in one line what came of a training."""
+    told = [f"{result.steps:,} steps on {result.rows:,} rows in {duration(result.seconds)}"]
+    told.append(f"mean loss {result.metrics['train_loss']:.4f}")
+    if "eval_pair_accuracy" in result.metrics:
+        scores = result.metrics
+        told.append(
+            f"held out ({result.held_out:,}): accuracy {scores['eval_pair_accuracy']:.3f}, "
+            f"Brier {scores['eval_brier']:.3f}, ECE {scores['eval_ece']:.3f}"
+        )
+    elif "eval_loss" in result.metrics:
+        told.append(f"held out ({result.held_out:,}): loss {result.metrics['eval_loss']:.4f}")
+    return ", ".join(told)
+
+
+def _recorded(folder: TrainFolder) -> TrainResult:
+    said = folder.record["result"]
+    return TrainResult(
+        Method(said["method"]), folder.path, said["metrics"], said["steps"], said["seconds"], said["rows"],
+        said["held_out"],
+    )  # fmt: skip
+
+
+@contextmanager
+def _resumable(folder: Path, command: str) -> Iterator[None]:
+    """Say how to go on after Ctrl-C, and what to do when the memory is too small."""
+    from torch import OutOfMemoryError
+
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        again = command if "--resume" in command.split() else f"{command} --resume"
+        raise Interrupted(f"{folder}: stopped; what is trained so far is kept.", resume=again) from error
+    except OutOfMemoryError as error:
+        raise UsageError(
+            f"the accelerator's memory is too small: {str(error).splitlines()[0]}",
+            hint="halve batch_size and double accumulate (the same updates), lower max_length, or train with lora",
+        ) from error
+
+
+@contextmanager
+def _from_libraries() -> Iterator[None]:
+    from train.quiet import quiet_libraries
+
+    with quiet_libraries():
+        yield
