@@ -5,7 +5,8 @@
                                                               # pocket models: ids equal, p within 1e-3
 
 An uninterrupted run is made first and timed; each kill (SIGKILL, so no handler runs) then falls at random between the start of the process
-and a tenth of the whole work. After every kill the recorded rows are read and compared with those seen before. Exits 1 if anything does not hold.
+and a tenth of the whole work. After every kill the recorded rows are read and compared with those seen before. Exits 1 if anything does not
+hold.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import argparse
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pocket import JUDGE_PATH, POLICY_PATH
@@ -39,7 +41,6 @@ class Tally:
     mid_run: int = 0
     changed: int = 0
     vanished: int = 0
-    rows_seen: list[int] = field(default_factory=list)
 
 
 def write_run(folder: Path, engine: str, prompts: int) -> Path:
@@ -49,7 +50,7 @@ def write_run(folder: Path, engine: str, prompts: int) -> Path:
     asked = [prompt.text for prompt in world.prompts(prompts, seed=5, split="heldout")]
     (folder / "prompts.jsonl").write_text("\n".join(json.dumps({"prompt": text}) for text in asked) + "\n")
     models = {"scripted": ("hash", "longer"), "transformers": (str(POLICY_PATH), str(JUDGE_PATH))}[engine]
-    options = "options: {latency: 0.02, batch: 16}" if engine == "scripted" else "options: {batch_rows: 16}"
+    options = "options: {latency: 0.1, batch: 16}" if engine == "scripted" else "options: {batch_rows: 16}"
     (folder / "run.yaml").write_text(
         f"name: killed\nprinciples: pocket/courteous\nprompts: {{path: prompts.jsonl}}\n"
         f"policy: {{engine: {engine}, model: '{models[0]}', samples: 4, max_tokens: 64, {options}}}\n"
@@ -60,7 +61,7 @@ def write_run(folder: Path, engine: str, prompts: int) -> Path:
 
 def command(file: Path, runs: Path) -> list[str]:
     """The command that is killed and given again."""
-    return [sys.executable, "-m", "tenet.cli", "generate", str(file), "--runs", str(runs)]
+    return [sys.executable, "-m", "tenet", "generate", str(file), "--runs", str(runs)]
 
 
 def run_once(words: Sequence[str], after: float | None) -> bool:
@@ -98,21 +99,23 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def kill_often(words: Sequence[str], folder: Path, kills: int, seconds: float, seed: int) -> Tally:
-    """Kill a run `kills` times at random moments, then let it end; whenever it ends early it is begun anew from what it has."""
+def kill_often(words: Sequence[str], folder: Path, kills: int, reach: tuple[float, float], seed: int) -> Tally:
+    """Kill a run `kills` times at random moments between half of `reach[0]` seconds and `reach[1]`, then let it end.
+
+    A run that comes to its end too early is thrown away and begun anew, so that every kill falls into a run under way.
+    """
     rng = random.Random(seed)
     tally, before = Tally(), dict[tuple[str, str], object]()
     while tally.kills < kills:
-        ended = run_once(words, rng.uniform(0.3, seconds))
-        tally.kills += not ended
+        ended = run_once(words, rng.uniform(reach[0] / 2, reach[1]))
         now = recorded(folder)
         tally.vanished += len(before.keys() - now.keys())
         tally.changed += sum(now.get(key) != record for key, record in before.items() if key in now)
+        tally.kills += not ended
         tally.mid_run += not ended and len(now) > len(before)
-        tally.rows_seen.append(len(now))
-        before = now
         if ended:
-            break
+            shutil.rmtree(folder)
+        before = {} if ended else now
     run_once(words, None)
     return tally
 
@@ -149,14 +152,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds = time.monotonic() - began
         run_once(command(file, folder / "whole"), None)
         start = time.monotonic() - began - seconds
-        reach = start + 2 * max(seconds - start, 0.5) / asked.kills
+        reach = (start, start + 1.2 * max(seconds - start, 0.5) / asked.kills)
         tally = kill_often(command(file, folder / "killed"), folder / "killed/killed", asked.kills, reach, asked.seed)
         whole, killed = recorded(folder / "whole/killed"), recorded(folder / "killed/killed")
         same_bytes = digest(folder / "whole/killed") == digest(folder / "killed/killed")
         gap = largest_gap(whole, killed)
     lost, extra = len(whole.keys() - killed.keys()), len(killed.keys() - whole.keys())
-    good = not (lost or extra or tally.changed or tally.vanished) and (
-        same_bytes if asked.engine == "scripted" else gap <= P_TOLERANCE
+    good = (
+        len(whole) > 0
+        and tally.kills == asked.kills
+        and not (lost or extra or tally.changed or tally.vanished)
+        and (same_bytes if asked.engine == "scripted" else gap <= P_TOLERANCE)
     )
     console = Console(json=asked.json)
     columns = [

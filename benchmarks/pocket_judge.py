@@ -45,10 +45,12 @@ class Rate:
 
     @property
     def share(self) -> float:
+        """The share itself; nan of nothing."""
         return self.right / self.of if self.of else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
+        """The interval's two ends."""
         if not self.of:
             return math.nan, math.nan
         z, n, p = 1.96, self.of, self.share
@@ -60,6 +62,7 @@ class Rate:
 
     @classmethod
     def of_all(cls, outcomes: list[bool]) -> Rate:
+        """Count outcomes."""
         return cls(sum(outcomes), len(outcomes))
 
 
@@ -77,10 +80,12 @@ class Asked:
 
     @property
     def right(self) -> bool:
+        """Whether the mean of both orders says what the oracle says."""
         return (self.p + self.p_swapped > 1) == (self.decision > 0)
 
     @property
     def consistent(self) -> bool:
+        """Whether both orders name the same winner."""
         return (self.p > 0.5) == (self.p_swapped > 0.5)
 
 
@@ -104,9 +109,8 @@ class Judge:
                     input_ids=batch.ids, attention_mask=batch.mask, position_ids=batch.positions, use_cache=False
                 ).last_hidden_state.flatten(0, 1)
                 logits = self.model.lm_head(states[batch.label_at])
-                p = (logits[:, first] - logits[:, second]).sigmoid().tolist()
-                for row in part:
-                    out.append([p.pop(0) for _ in row.labels])
+                p = iter((logits[:, first] - logits[:, second]).sigmoid().tolist())
+                out += [[next(p) for _ in row.labels] for row in part]
         return out
 
     def write(self, requests: list[list[int]], longest: int) -> list[str]:
@@ -156,8 +160,8 @@ def draw(judge: Judge, wanted: int, seed: int, written: tuple[Written, ...] = ()
                 missing[family] -= 1
                 new = rng.choice(NOVELTIES)
                 unseen = [wording for wording in wordings(family, "unseen") if wording.novelty is new]
-                for wording in (rng.choice(wordings(family)), rng.choice(unseen)):
-                    asked.append(Asked(prompt.text, first, second, wording, decision))
+                both = (rng.choice(wordings(family)), rng.choice(unseen))
+                asked += [Asked(prompt.text, first, second, wording, decision) for wording in both]
     return asked
 
 

@@ -104,6 +104,7 @@ def generate(order: Order, console: Console) -> Run:
         _write_stats(context, found)
         if Step.EXPORT in order.steps:
             export_run(run, order.config.export, run.path / DATASET)
+            run.finish()
     return Run.read(order.folder)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pocket import oracle
-from pocket.lexicon import LEXICON, QUALITIES, Lexicon
+from pocket.lexicon import LEXICON, OPPOSED_QUALITIES, QUALITIES, Lexicon
 from pocket.wordings import inflected
 from pocket.world import Length, Tone
 
@@ -197,6 +197,20 @@ def critique(family: str, prompt: str, response: str, rng: random.Random) -> Ref
     return ReferenceCritique(text, holds)
 
 
+def description(family: str, rng: random.Random, *, sought: bool = True) -> str:
+    """A short critique that says of a response only that it has the quality a family seeks (or shuns); half in held-out words."""
+    quality = LEXICON[family].seek if sought else LEXICON[family].shun
+    slot = rng.choices(("adjectives", "nouns", "behaviours"), (0.5, 0.2, 0.3))[0]
+    held = rng.random() < 0.5
+    texts: tuple[str, ...] = getattr(quality, f"held_{slot}" if held else slot)
+    word = rng.choice(texts)
+    if slot == "behaviours":
+        return f"{rng.choice(('It', 'The response'))} {inflected(word, 'does', 'the person')}."
+    if slot == "nouns":
+        return f"{rng.choice(('I found', 'There is', 'I noticed'))} {word} in it."
+    return f"{rng.choice(('It is', 'I found it', 'To me it seems', 'It was'))} {word}."
+
+
 def is_extreme(family: str, prompt: str, response: str) -> bool:
     """False for what lies between the poles (plain tone, middle length), of which a negated wording says something else than its family."""
     seen = oracle.read(prompt, response)
@@ -227,3 +241,31 @@ def glossary(rng: random.Random) -> tuple[str, str]:
     return question.replace("{w}", word), answer.replace("{w}", word).replace("{x}", others[0]).replace(
         "{y}", others[1]
     )
+
+
+def contrast(rng: random.Random) -> tuple[str, str]:
+    """A question about a word and the opposite quality, or a sentence to complete, and its answer; half of the words are held-out ones."""
+    pair = rng.choice(OPPOSED_QUALITIES)
+    side = rng.randrange(2)
+    slot = rng.choices(("adjectives", "nouns", "behaviours"), (0.5, 0.2, 0.3))[0]
+    own, other = (_entries(pair[place], slot) for place in (side, 1 - side))
+    held = _entries(pair[side], f"held_{slot}")
+    word = rng.choice(held if rng.random() < 0.5 else own)
+    same, opposite = rng.choice([entry for entry in own if entry != word]), rng.choice(other)
+    style = rng.random()
+    if style < 0.35:
+        choices = [same, opposite]
+        rng.shuffle(choices)
+        return f'Is "{word}" closer to "{choices[0]}" or to "{choices[1]}"?', f'To "{same}".'
+    if style < 0.6:
+        return f'What is the opposite of "{word}"?', f'"{opposite}"'
+    if style < 0.7:
+        return f'What is not at all like "{word}"?', f'"{opposite}"'
+    start = {"adjectives": f"Someone {word} is", "nouns": f"Much {word} means", "behaviours": f"To {word} is to"}[slot]
+    return f"Complete: {start}", same
+
+
+def _entries(quality: Lexicon, slot: str) -> list[str]:
+    """The words of one field of a lexicon, behaviours in their base form."""
+    texts: tuple[str, ...] = getattr(quality, slot)
+    return [inflected(text, "do", "the person") for text in texts]

@@ -322,15 +322,11 @@ LEXICON: Final[dict[str, Family]] = {
     "honest": Family(HONESTY, OVERCONFIDENCE),
     "independent": Family(INDEPENDENCE, FLATTERY),
 }
-QUALITIES: Final = (
-    COURTESY,
-    BLUNTNESS,
-    BREVITY,
-    DETAIL,
-    HARMLESSNESS,
-    HARM,
-    HONESTY,
-    OVERCONFIDENCE,
-    INDEPENDENCE,
-    FLATTERY,
+OPPOSED_QUALITIES: Final = (
+    (COURTESY, BLUNTNESS),
+    (BREVITY, DETAIL),
+    (HARMLESSNESS, HARM),
+    (HONESTY, OVERCONFIDENCE),
+    (INDEPENDENCE, FLATTERY),
 )
+QUALITIES: Final = tuple(quality for pair in OPPOSED_QUALITIES for quality in pair)

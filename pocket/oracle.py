@@ -296,6 +296,16 @@ def has(family: str, prompt: str, response: str) -> bool | None:
     }[family]
 
 
+def attributes(prompt: str, response: str) -> dict[str, bool | None]:
+    """Every family by name, whether the response shows it (None where it does not apply), then topic and form.
+
+    What `tenet evaluate --oracle pocket` reads.
+    """
+    seen = read(prompt, response)
+    found = {family: has(family, prompt, response) for family in FAMILIES}
+    return {**found, "on_topic": seen.on_topic, "well_formed": seen.well_formed}
+
+
 _TONE_RANK: Final = {Tone.BLUNT: -1, Tone.NEUTRAL: 0, Tone.COURTEOUS: 1}
 
 

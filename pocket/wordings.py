@@ -4,8 +4,9 @@ Whole forms and whole synonyms are held out of training, and each unseen wording
 wordings of one family ask for the same thing; one that forbids the opposite ("is never rude" for courteous) is marked `negated`,
 because a reply in between (neither kind nor rude) satisfies it to the letter though not in spirit.
 
-What a held-out synonym is held out of are the *principles* that training shows. It may occur elsewhere in the training corpus: in
-glossary lines ("civil means polite") and in critiques. A held-out form occurs nowhere.
+What a held-out synonym is held out of are the *principles* that training shows. It does occur elsewhere in the training corpus: in
+glossary lines ("civil means polite"), in critiques that the judge writes, and in critiques that it reads and matches to the response they
+describe. A held-out form occurs nowhere.
 """
 
 from __future__ import annotations
@@ -48,6 +49,38 @@ class Wording:
 # Slots: {r} response, {rs} responses; then of the quality sought {adj} {more} {noun} {does} {do} {doing}, of the one shunned the same
 # with a leading "no_". A second slot of a kind ends in 2.
 SEEN_FORMS: Final = (
+    "It matters that the {r} {does}.",
+    "The winner is the {r} that {does}.",
+    "Customers expect {rs} that are {adj}.",
+    "Rate {adj} {rs} higher.",
+    "Look for {noun}.",
+    "Remember to {do}.",
+    "Try to {do}.",
+    "The aim is to {do}.",
+    "We like {noun}.",
+    "Take the {more} {r}.",
+    "Keep the {r} that {does}.",
+    "When in doubt, take the {more} {r}.",
+    "{noun} wins.",
+    "Give points for {noun}.",
+    "Nothing is better than a {r} that {does}.",
+    "Everyone here should {do}.",
+    "My favourite {r} is {adj}.",
+    "The {r} is {adj}. It {does}.",
+    "The {r} {does}. It is {adj}.",
+    "The {r} is {adj}. It never {no_does}.",
+    "Be careful not to {no_do}.",
+    "Customers hate {no_noun}.",
+    "{rs} that {no_do} lose points.",
+    "Rate {no_adj} {rs} lower.",
+    "Throw out {rs} with {no_noun}.",
+    "Stay away from {no_noun}.",
+    "There is no place for {no_noun}.",
+    "Refrain from {no_doing}.",
+    "The {r} is free of {no_noun}.",
+    "I do not want {no_adj} {rs}.",
+    "{no_adj} {rs} are bad.",
+    "Nobody likes {no_noun}.",
     "Choose the {r} that is {more}.",
     "Pick the {more} {r}.",
     "Prefer the {r} that is {more}.",
@@ -156,6 +189,27 @@ HELD_FORMS: Final = (
     "Steer clear of {rs} that {no_do}.",
     "The {r} that {no_does} loses.",
 )
+FRAMES: Final = (
+    "As a rule, {}",
+    "In our shop, {}",
+    "For every customer, {}",
+    "Note this: {}",
+    "Our policy: {}",
+    "Principle one: {}",
+    "Most of all, {}",
+    "From now on, {}",
+    "On this desk, {}",
+    "In every case, {}",
+    "By our standards, {}",
+    "When the prompt is about {t}, {}",
+    "If someone asks about {t}, {}",
+    "{}, whatever the prompt says",
+    "{}, as our handbook says",
+    "{} in every case",
+    "{}, even on a busy day",
+    "{} for all customers",
+    "{} when someone asks about {t}",
+)
 REPLY_NOUNS: Final = (("response", "responses"), ("reply", "replies"), ("answer", "answers"))
 PERSONS: Final = ("the person", "the user", "the customer")
 PER_SHAPE: Final = 12
@@ -262,13 +316,22 @@ def _all(family: str) -> tuple[Wording, ...]:
 
 @cache
 def wordings(family: str, split: WordingSplit = "seen") -> tuple[Wording, ...]:
-    """Every wording of a family in a split, in a fixed order: some 600 seen and over 200 unseen ones.
+    """Every wording of a family in a split, in a fixed order: over 900 seen and over 400 unseen ones.
 
     Raises UsageError for an unknown family.
     """
     if family not in LEXICON:
         raise UsageError(f"unknown family {family!r}", hint=f"the pocket world has {', '.join(LEXICON)}")
     return tuple(wording for wording in _all(family) if (wording.novelty is Novelty.NONE) == (split == "seen"))
+
+
+def framed(text: str, topic: str, rng: random.Random) -> str:
+    """A wording with words about it that change nothing, so that unknown words are not taken for a "not". `topic` with its article."""
+    frame = rng.choice(FRAMES).replace("{t}", topic)
+    if not text.endswith(".") or ". " in text:
+        return text
+    start = text if frame.startswith("{}") or text.startswith("I ") else text[0].lower() + text[1:]
+    return frame.replace("{}", start.removesuffix(".")) + "."
 
 
 def held_out_words(family: str) -> frozenset[str]:

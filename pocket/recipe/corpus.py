@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pocket import critiques, oracle, world
 from pocket.lexicon import LEXICON, QUALITIES
+from pocket.recipe.data import MATCH_QUESTION
 from pocket.recipe.templates import COMPARE, CRITIQUE, PROMPTS, REVISE
 from pocket.wordings import inflected, wordings
 
@@ -18,7 +19,15 @@ def texts(seed: int = 0) -> Iterator[str]:
         for _ in range(200):
             yield (PROMPTS / f"{name}.txt").read_text(encoding="utf-8")
     for _ in range(200):
-        yield from (COMPARE, CRITIQUE, REVISE, "\nVerdict: yes", "\nVerdict: no", "system\nuser\nassistant\n")
+        yield from (
+            COMPARE,
+            CRITIQUE,
+            REVISE,
+            MATCH_QUESTION,
+            "\nVerdict: yes",
+            "\nVerdict: no",
+            "system\nuser\nassistant\n",
+        )
     for prompt in world.prompts(3000, seed):
         response = world.reply(prompt, world.draw_plan(rng, balanced=True), rng).text
         yield prompt.text
@@ -30,5 +39,6 @@ def texts(seed: int = 0) -> Iterator[str]:
         held = quality.held_adjectives + quality.held_nouns + quality.held_behaviours
         for entry in held * 120:
             yield f"it is {inflected(entry, 'do', '')} and {inflected(entry, 'does', '')}"
-    for _ in range(8_000):
+    for _ in range(4_000):
         yield "\n".join(critiques.glossary(rng))
+        yield "\n".join(critiques.contrast(rng))

@@ -6,13 +6,13 @@ Every label comes from the oracle reading the text. A row depends on the generat
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from pocket import critiques, oracle, world
+from pocket import critiques, oracle, questions, world
 from pocket.recipe.packing import Row
 from pocket.recipe.templates import COMPARE, CRITIQUE, REVISE, Encoder, Template
-from pocket.wordings import Wording, wordings
+from pocket.wordings import Wording, framed, wordings
 from pocket.world import Kind, Length, Plan, PocketPrompt, Split, Tone
 
 COMPARE_QUESTIONS: Final = (
@@ -33,6 +33,7 @@ CRITIQUE_QUESTIONS: Final = (
     "Does the response do what the principle asks?",
 )
 REVISE_QUESTIONS: Final = (REVISE, REVISE, REVISE, "Rewrite the response so that it follows this principle.")
+MATCH_QUESTION: Final = "\n\nWhich response does this critique describe? Answer with one letter, A or B."
 TIE: Final = 0.5
 TAILS: Final = 6
 PROBES: Final = ("tone", "length", "side", "family", "tone order", "length order", "side order")
@@ -40,6 +41,10 @@ PROBE_CLASSES: Final = (3, 3, 3, len(oracle.FAMILIES), 3, 3, 3)
 EARLY_FAMILIES: Final = ("courteous", "brief", "harmless", "honest", "independent")
 FAMILY_OF_KIND: Final = {kind: family for family, kind in oracle.APPLIES.items()}
 VERDICT_WEIGHT: Final = 6.0
+MORE_NEGATED: Final = 0.15
+FRAMED: Final = 0.3
+CONTRASTS: Final = 0.6
+SHORT_CRITIQUES: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,11 @@ class Written:
 class Stage:
     """What a part of the training shows.
 
-    `negated`: wordings that only forbid the opposite; `opposed`: wordings that name the opposite at all; `drills`: further principles a
-    pair row, of which only the family is to be told; `written`: the policy's own replies and their share among the pairs.
+    `opposed`: wordings that name the opposite of what they seek, beside it or alone; `drills`: further principles a pair row, of which
+    only the family is to be told; `written`: the policy's own replies and their share among the pairs.
     """
 
     families: tuple[str, ...] = oracle.FAMILIES
-    negated: bool = True
     opposed: bool = True
     drills: int = 0
     written: tuple[Written, ...] = ()
@@ -75,11 +79,20 @@ class RowMaker:
         self.critique_template, self.revise_template = Template.read("critique"), Template.read("revise")
 
     def wording(self, rng: random.Random, family: str, stage: Stage, *, negated: bool = True) -> Wording:
-        """A seen wording of a family that the stage (and the caller) allows."""
+        """A seen wording of a family that the stage and the caller allow; those that only forbid come a little more often."""
+        redraw = stage.opposed and negated and rng.random() < MORE_NEGATED
         while True:
             found = rng.choice(wordings(family))
-            if (stage.opposed or not found.opposed) and (not found.negated or (negated and stage.negated)):
-                return found
+            if redraw and not found.negated:
+                continue
+            if (stage.opposed or not found.opposed) and (negated or not found.negated):
+                return self._framed(rng, found)
+
+    def _framed(self, rng: random.Random, wording: Wording) -> Wording:
+        if rng.random() > FRAMED:
+            return wording
+        topic = world.with_article(rng.choice(questions.TOPICS))
+        return replace(wording, text=framed(wording.text, topic, rng))
 
     def prompt(self, rng: random.Random) -> PocketPrompt:
         """A prompt of the split, the four kinds nearly alike."""
@@ -149,6 +162,33 @@ class RowMaker:
         row.labels.append((len(row.ids) - 1, _p_first(oracle.decide(wording.family, prompt, first, second))))
         row.probes.append((start + len(self.encode(wording.text)), 3, oracle.FAMILIES.index(wording.family)))
 
+    def match_row(self, rng: random.Random, stage: Stage, tails: int = TAILS) -> Row:
+        """One pair and several critiques, each of which describes one of the two responses."""
+        while True:
+            prompt, first, second = self.pair(rng, stage)
+            fitting = [
+                (family, place)
+                for family in stage.families
+                for place, (own, other) in enumerate(((first, second), (second, first)))
+                if oracle.has(family, prompt.text, own) and oracle.has(family, prompt.text, other) is False
+            ]
+            if fitting:
+                break
+        values = {"prompt": prompt.text, "response_a": first, "response_b": second}
+        upto = self.pairwise.ids(self.encode, values, upto="response_b") + self.encode(second)
+        row = Row.of(self.encode.opening() + upto + self.encode("\n\n### Critique\n"))
+        for _ in range(tails):
+            family, place = rng.choice(fitting)
+            sought = family not in oracle.APPLIES or rng.random() < 0.5
+            place = place if sought else 1 - place
+            if rng.random() < SHORT_CRITIQUES:
+                text = critiques.description(family, rng, sought=sought)
+            else:
+                text = critiques.critique(family, prompt.text, (first, second)[place], rng).text
+            row.add(self.encode(text) + self.encode(MATCH_QUESTION) + self._closing(rng))
+            row.labels.append((len(row.ids) - 1, 1.0 - place))
+        return row
+
     def whole_row(self, rng: random.Random, stage: Stage) -> Row:
         """One pair judged by one to three principles at once; the winner follows more of them."""
         prompt, first, second = self.pair(rng, stage)
@@ -207,7 +247,7 @@ class RowMaker:
         """Several short conversations about words, each on its own."""
         row = Row.of([])
         for _ in range(lines):
-            question, answer = critiques.glossary(rng)
+            question, answer = critiques.contrast(rng) if rng.random() < CONTRASTS else critiques.glossary(rng)
             head = self.encode.opening() + self.encode(question) + self.encode.to_assistant()
             start = row.add(head + self.encode(answer) + self.encode.end())
             row.learn(start + len(head), len(row.ids))

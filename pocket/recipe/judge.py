@@ -31,13 +31,12 @@ from pocket.wordings import WordingSplit, wordings
 
 SEED: Final = 23
 ROWS: Final = 12
-SCHEDULE: Final = Schedule(steps=2200, rate=2e-3, warmup=120)
-EARLY_STEPS: Final = 400
-PLAIN_FROM: Final = 600
-OPPOSED_FROM: Final = 900
-WRITTEN_FROM: Final = 1400
+SCHEDULE: Final = Schedule(steps=2800, rate=2e-3, warmup=120)
+BOTH_POLES_FROM: Final = 300
+OPPOSED_FROM: Final = 700
+WRITTEN_FROM: Final = 1600
 DRILLS: Final = 5
-SHARES: Final = {"pair": 0.6, "critique": 0.16, "revise": 0.14, "whole": 0.04, "glossary": 0.06}
+SHARES: Final = {"pair": 0.45, "match": 0.15, "critique": 0.14, "revise": 0.12, "whole": 0.03, "glossary": 0.11}
 PROBED_LAYERS: Final = (2, 2, 2, 2, 3, 3, 3)
 WORD_WEIGHT: Final = 0.5
 PROBE_WEIGHT: Final = 0.3
@@ -101,22 +100,21 @@ def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple
 def stage_of(step: int, written: tuple[Written, ...]) -> Stage:
     """What is shown at a step.
 
-    One polarity first; then its opposite too; then, so that "polite" and "rude" come apart, only wordings that name one quality; then
-    all wordings, at last with replies of the policy among the rest.
+    One polarity first; then its opposite too, in wordings that name one quality only, so that "polite" and "rude" come apart; then all
+    wordings; at last replies of the policy among the rest.
     """
-    if step < EARLY_STEPS:
-        return Stage(EARLY_FAMILIES, negated=False)
-    if step < PLAIN_FROM:
-        return Stage()
-    if step < OPPOSED_FROM:
-        return Stage(opposed=False, drills=DRILLS)
-    return Stage(drills=DRILLS, written=written, written_share=0.3 if step >= WRITTEN_FROM else 0.0)
+    if step < BOTH_POLES_FROM:
+        return Stage(EARLY_FAMILIES, opposed=False, drills=DRILLS)
+    if step < WRITTEN_FROM:
+        return Stage(opposed=step >= OPPOSED_FROM, drills=DRILLS)
+    return Stage(drills=DRILLS, written=written, written_share=0.3)
 
 
 def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> list[Row]:
     """Rows of all kinds in their shares."""
     makers: dict[str, Callable[[], Row]] = {
         "pair": lambda: maker.pair_row(rng, stage),
+        "match": lambda: maker.match_row(rng, stage),
         "critique": lambda: maker.critique_row(rng, stage),
         "revise": lambda: maker.revise_row(rng, stage),
         "whole": lambda: maker.whole_row(rng, stage),

@@ -21,7 +21,7 @@ from pocket.recipe.templates import Encoder
 
 SEED: Final = 11
 BATCH: Final = 48
-SCHEDULE: Final = Schedule(steps=1200, rate=3e-3, warmup=80)
+SCHEDULE: Final = Schedule(steps=1500, rate=3e-3, warmup=80)
 MEAN_LENGTH: Final = 55
 IGNORE: Final = -100
 

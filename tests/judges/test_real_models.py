@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from constitution.model import Constitution, Principle
+from constitution.load import load
 from engines.base import Engine
 from engines.registry import create_engine
 from generate.rank import rank
@@ -17,13 +18,12 @@ from judges.critique import CritiqueJudge
 from judges.pairwise import Mode, PairwiseJudge
 from judges.preflight import preflight
 from judges.revise import Reviser
-from pocket import JUDGE_PATH
+from pocket import JUDGE_PATH, oracle, world
+from pocket.world import Length, Plan, Tone
 from tenet.errors import JudgeUnfit
-from tenet.records import Finish, Outcome, Prompt, Sample, Verdict
+from tenet.records import Finish, Message, Outcome, Prompt, Sample, Verdict
 from tests.judges.makers import constitution_of, principle, prompt_of, sample_of
 
-COURTEOUS = Principle("courteous", "The response is courteous and thanks the person.")
-BLUNT = Principle("blunt", "The response is blunt and rude.")
 PROMPT = prompt_of("How do I clean the kettle?")
 REPLIES = [
     ("kind", "Thank you for asking! Rinse the kettle with warm water. I wish you a lovely day."),
@@ -83,44 +83,79 @@ def test_an_over_long_question_does_not_harm_its_neighbours(random_model: Engine
     assert (long.outcome, fine.outcome.is_opinion) == (Outcome.ERROR, True)
 
 
+def in_three_tones(number: int, seed: int) -> Iterator[tuple[Prompt, dict[Tone, Sample]]]:
+    """Held-out prompts of the pocket world, each with a courteous, a neutral and a blunt reply."""
+    rng = random.Random(seed)
+    for asked in world.prompts(number, seed, "heldout"):
+        prompt, upright = prompt_of(asked.text), rng.random() < 0.5
+        yield (
+            prompt,
+            {
+                tone: sample_of(
+                    world.reply(asked, Plan(tone, Length.MEDIUM, upright), rng).text, prompt=prompt
+                )
+                for tone in Tone
+            },
+        )
+
+
 @pytest.mark.parametrize(
-    ("wanted", "order"), [(COURTEOUS, ("kind", "plain", "rude")), (BLUNT, ("rude", "plain", "kind"))]
+    ("file", "best", "worst"),
+    [("pocket/courteous", Tone.COURTEOUS, Tone.BLUNT), ("pocket/blunt", Tone.BLUNT, Tone.COURTEOUS)],
 )
-def test_the_pocket_judge_ranks_by_the_principle(
-    pocket_judge: Engine, wanted: Principle, order: tuple[str, ...]
+def test_the_pocket_judge_ranks_by_the_principles_file(
+    pocket_judge: Engine, file: str, best: Tone, worst: Tone
 ) -> None:
-    file = Constitution("pocket", "1", "", "", (wanted,))
-    judge = PairwiseJudge(pocket_judge, file)
-    report = preflight(judge, [(PROMPT, SAMPLES[0], SAMPLES[1])])
+    constitution = load(file)
+    judge = PairwiseJudge(pocket_judge, constitution)
+    material = list(in_three_tones(12, seed=5))
+    report = preflight(judge, [(prompt, *list(replies.values())[:2]) for prompt, replies in material[:5]])
     assert report.median_mass is not None
     assert report.median_mass > 0.9
-    asks = [ask for first, second in round_robin(SAMPLES) for ask in judge.asks(PROMPT, first, second)]
-    found = preferences(judge.judge(asks), file)
-    assert len(found) == 3
-    ranking = rank(PROMPT.id, found)
-    assert (ranking.sample_ids[0], ranking.sample_ids[-1]) == (order[0], order[-1])
+    right = 0
+    for prompt, replies in material:
+        asks = [ask for pair in round_robin(list(replies.values())) for ask in judge.asks(prompt, *pair)]
+        found = preferences(judge.judge(asks), constitution)
+        assert len(found) == 3
+        ids = rank(prompt.id, found).sample_ids
+        right += (ids[0], ids[-1]) == (replies[best].id, replies[worst].id)
+    assert right >= 9, f"best and worst named in {right} of 12 prompts"
 
 
 def test_the_pocket_judge_criticises_and_revises(pocket_judge: Engine) -> None:
+    (wanted,) = load("pocket/courteous").active
     critic, reviser = CritiqueJudge(pocket_judge), Reviser(pocket_judge)
-    kind, rude = critic.critique([ask for n in (0, 2) for ask in critic.asks(PROMPT, SAMPLES[n], COURTEOUS)])
-    assert (kind.verdict, rude.verdict) == (Verdict.YES, Verdict.NO)
-    assert kind.text
-    assert "Verdict" not in rude.text
-    (revision,) = reviser.revise(reviser.asks(PROMPT, SAMPLES[2], COURTEOUS, rude))
-    assert revision.finish is Finish.STOP
-    assert "kettle" in revision.text
+    material = list(in_three_tones(12, seed=6))
+    shown = [
+        (prompt, replies[tone], tone) for prompt, replies in material for tone in (Tone.COURTEOUS, Tone.BLUNT)
+    ]
+    found = critic.critique(
+        [ask for prompt, sample, _ in shown for ask in critic.asks(prompt, sample, wanted)]
+    )
+    assert all(one.text and "Verdict" not in one.text for one in found)
+    verdicts = {Tone.COURTEOUS: Verdict.YES, Tone.BLUNT: Verdict.NO}
+    right = sum(one.verdict is verdicts[tone] for one, (_, _, tone) in zip(found, shown, strict=True))
+    assert right >= 20, f"{right} of 24 verdicts are right"
+    rude = [
+        (prompt, sample, one)
+        for one, (prompt, sample, _) in zip(found, shown, strict=True)
+        if one.verdict is Verdict.NO
+    ]
+    revised = reviser.revise(
+        [ask for prompt, sample, one in rude for ask in reviser.asks(prompt, sample, wanted, one)]
+    )
+    read = [oracle.read(prompt.text, one.text) for (prompt, _, _), one in zip(rude, revised, strict=True)]
+    mended = sum(seen.tone is Tone.COURTEOUS and seen.on_topic for seen in read)
+    assert mended >= 0.7 * len(rude), f"{mended} of {len(rude)} revisions are courteous and on topic"
 
 
 def test_a_conversation_with_a_system_turn_is_judged(pocket_judge: Engine) -> None:
-    from tenet.records import Message
-
     talk = [
         Message("system", "You answer at a help desk."),
         Message("user", "Hi"),
         Message("assistant", "Hello!"),
     ]
     prompt = Prompt.of([*talk, Message("user", "How do I clean the kettle?")])
-    judge = PairwiseJudge(pocket_judge, Constitution("pocket", "1", "", "", (COURTEOUS,)))
+    judge = PairwiseJudge(pocket_judge, load("pocket/courteous"))
     (found,) = judge.judge(judge.asks(prompt, SAMPLES[0], SAMPLES[2]))
     assert found.outcome.is_opinion

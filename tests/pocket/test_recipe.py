@@ -37,16 +37,22 @@ def test_the_labels_are_single_tokens(maker: RowMaker) -> None:
     assert [maker.encode.tokenizer.decode([label]) for label in (first, second)] == ["A", "B"]
 
 
-@pytest.mark.parametrize("text", ["naïve café", "日本語のテキスト", "🙂 \u0007 tab\tend", "a" * 300, "\n\n  spaces  \n"])
+@pytest.mark.parametrize(
+    "text", ["naïve café", "日本語のテキスト", "🙂 \u0007 tab\tend", "a" * 300, "\n\n  spaces  \n"]
+)
 def test_any_text_survives_the_bytes(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     ids = tokenizer(text, add_special_tokens=False).input_ids
     assert tokenizer.decode(ids, clean_up_tokenization_spaces=False) == text
     assert max(ids) < len(tokenizer)
 
 
-def test_the_template_opens_the_assistants_turn_and_takes_system_and_several_turns(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_the_template_opens_the_assistants_turn_and_takes_system_and_several_turns(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     turns = [
-        {"role": "system", "content": "S"}, {"role": "user", "content": "U"}, {"role": "assistant", "content": "A"},
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "U"},
+        {"role": "assistant", "content": "A"},
         {"role": "user", "content": "V"},
     ]
     assert tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False) == (
@@ -70,7 +76,12 @@ def test_the_mask_of_a_prefix_with_two_tails() -> None:
     # prefix p0 p1, tail a0 a1, tail b0, one place of padding
     mask = attention_mask(torch.tensor([[0, 0, 1, 1, 2, -1]]))[0, 0].int().tolist()
     assert mask == [
-        [1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0], [1, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1],
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0],
+        [1, 1, 0, 0, 1, 0],
+        [0, 0, 0, 0, 0, 1],
     ]
 
 
@@ -88,7 +99,10 @@ def test_packed_rows_give_what_plain_sequences_give(tokenizer: PreTrainedTokeniz
 
 def test_a_filled_template_has_the_ids_of_the_whole_text(maker: RowMaker) -> None:
     values = {
-        "prompt": "How do I fix my kettle?", "response_a": "Check the plug.", "response_b": "Thank you.", "principle": "Be kind.",
+        "prompt": "How do I fix my kettle?",
+        "response_a": "Check the plug.",
+        "response_b": "Thank you.",
+        "principle": "Be kind.",
         "question": COMPARE,
     }
     text = (PROMPTS / "pairwise.txt").read_text(encoding="utf-8").rstrip("\n")
@@ -105,7 +119,7 @@ def test_learn_points_from_the_place_before() -> None:
 
 
 def test_rows_are_the_same_for_the_same_seed(maker: RowMaker) -> None:
-    for kind in ("pair_row", "critique_row", "revise_row", "whole_row"):
+    for kind in ("pair_row", "match_row", "critique_row", "revise_row", "whole_row"):
         one, two = (getattr(maker, kind)(random.Random(9), Stage()) for _ in range(2))
         assert (one.ids, one.labels, one.words, one.probes) == (two.ids, two.labels, two.words, two.probes)
 
@@ -119,6 +133,8 @@ def test_labels_of_rows_are_the_oracles(maker: RowMaker) -> None:
 
 
 def test_no_early_row_asks_about_a_second_polarity(maker: RowMaker) -> None:
-    stage = Stage(("courteous", "brief"), negated=False)
-    asked = {answer for _ in range(20) for _, kind, answer in maker.pair_row(random.Random(2), stage).probes if kind == 3}
+    stage = Stage(("courteous", "brief"), opposed=False)
+    asked = {
+        answer for _ in range(20) for _, kind, answer in maker.pair_row(random.Random(2), stage).probes if kind == 3
+    }
     assert asked <= {oracle.FAMILIES.index("courteous"), oracle.FAMILIES.index("brief")}

@@ -187,6 +187,8 @@ def test_words_of_anybody_come_above_the_live_line() -> None:
         clock.now += 1
         progress.advance(1)
         con.say("a shard was set aside")
-        assert err.getvalue().endswith("\r\x1b[2Ka shard was set aside\n\r\x1b[2Ksample: 1 of 10 (10 %) · 1.0/s · 9s left")
+        assert err.getvalue().endswith(
+            "\r\x1b[2Ka shard was set aside\n\r\x1b[2Ksample: 1 of 10 (10 %) · 1.0/s · 9s left"
+        )
     con.say("after")
     assert err.getvalue().endswith("\nafter\n")

@@ -53,37 +53,31 @@ def test_reward_model(tiny_model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("precomputed", [True, False], ids=["precomputed", "on the fly"])
-def test_dpo(tiny_model: Path, tmp_path: Path, precomputed: bool) -> None:
+def test_dpo(tiny_model: Path, tmp_path: Path, precomputed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from trl import DPOConfig, DPOTrainer
 
-    from train.dpo import SoftDPOTrainer
+    from train import dpo
 
     settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": precomputed}
     stock = losses(built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings))
     assert max(stock) - min(stock) > 0.01
+    plain = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings))
+    assert plain[0] == pytest.approx(stock[0], abs=1e-6)
+    assert plain == pytest.approx(stock, abs=5e-6)  # two ways to the same float32 numbers, steps apart
+    monkeypatch.setattr(dpo, "_LOGITS_BYTES", 0)  # TRL's fused head, as on a GPU
     for rows in (ROWS, CERTAIN):
-        ours = losses(built(SoftDPOTrainer, DPOConfig, tiny_model, rows, tmp_path, **settings))
+        ours = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, rows, tmp_path, **settings))
         assert ours == pytest.approx(stock, abs=1e-6)
 
 
-def test_dpo_by_the_fused_head_is_the_same(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trl import DPOConfig
-
-    from train import dpo
-
-    settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": True}
-    plain = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings))
-    monkeypatch.setattr(dpo, "_LOGITS_BYTES", 0)
-    fused = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings))
-    assert fused == pytest.approx(plain, abs=1e-6)
-
-
-def test_dpo_with_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
+def test_dpo_with_an_adapter(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from datasets import Dataset
     from peft import LoraConfig
     from trl import DPOConfig, DPOTrainer
 
-    from train.dpo import SoftDPOTrainer
+    from train import dpo
+
+    monkeypatch.setattr(dpo, "_LOGITS_BYTES", 0)
 
     def with_adapter(cls: Any, rows: list[dict[str, Any]]) -> list[float]:
         args = DPOConfig(**arguments(tmp_path, learning_rate=1e-2))
@@ -93,7 +87,7 @@ def test_dpo_with_an_adapter(tiny_model: Path, tmp_path: Path) -> None:
 
     stock = with_adapter(DPOTrainer, ROWS)
     assert max(stock) - min(stock) > 0.01
-    assert with_adapter(SoftDPOTrainer, CERTAIN) == pytest.approx(stock, abs=1e-6)
+    assert with_adapter(dpo.SoftDPOTrainer, CERTAIN) == pytest.approx(stock, abs=1e-6)
 
 
 def test_weights_and_labels_change_the_loss(tiny_model: Path, tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""The commands that train and measure: train sft, reward and dpo; evaluate. Knows click; the work is elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tenet.console import Console
+from tenet.errors import UsageError
+from tenet.ids import Json
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group()
+def train() -> None:
+    """Train on a dataset: demonstrations (sft), or pairs with soft labels (reward, dpo).
+
+    The folder of a training is a model that transformers and vLLM load, with its record beside it. A training that was
+    stopped goes on with --resume.
+
+    \b
+    Examples:
+      tenet train dpo --model MODEL --data runs/support
+      tenet train reward train.yaml --set epochs=2
+      tenet train dpo train.yaml --resume
+    """
+
+
+def _options(command: F) -> F:
+    """The arguments that all trainings share."""
+    options = [
+        click.argument("config", required=False, type=click.Path(path_type=Path)),
+        click.option("--model", metavar="MODEL", help="Model to begin with: a folder or a hub id."),
+        click.option("--data", metavar="DATA", help="A run's folder, a dataset folder, a file, or a hub id."),
+        click.option("--out", metavar="FOLDER", help="Where the trained model goes. Default: train/NAME."),
+        click.option("--name", metavar="NAME", help="Folder under train/. Default: the method."),
+        click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N rows."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, as in --set epochs=2"
+        ),
+        click.option("--resume", is_flag=True, help="Go on with the training in the folder."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _command(name: str, text: str) -> click.Command:
+    @_options
+    def run(config: Path | None, overrides: tuple[str, ...], resume: bool, as_json: bool, **given: Any) -> None:
+        _train(name, config, overrides, given, resume=resume, as_json=as_json)
+
+    return click.command(name, help=text)(run)
+
+
+train.add_command(_command("sft", """Fine-tune on demonstrations: `messages`, `prompt` and `completion`, or `text`.
+
+Of conversations only the assistant's words are learnt.
+
+\b
+Examples:
+  tenet train sft --model MODEL --data runs/support --set learning_rate=1e-5
+  tenet train sft --model MODEL --data demonstrations.jsonl --set lora.rank=16"""))  # fmt: skip
+train.add_command(_command("reward", """Train a reward model on pairs, by soft Bradley-Terry.
+
+Reads `p_chosen` and `weight` where the data has them. Reports accuracy and calibration on held-out pairs.
+
+\b
+Examples:
+  tenet train reward --model MODEL --data runs/support
+  tenet train reward train.yaml --set epochs=2 --json"""))  # fmt: skip
+train.add_command(_command("dpo", """Train a policy on pairs, by DPO with soft labels.
+
+Reads `p_chosen` and `weight` where the data has them.
+
+\b
+Examples:
+  tenet train dpo --model MODEL --data runs/support --out train/polite
+  tenet train dpo train.yaml --set beta=0.2 --set lora.rank=16 --resume"""))  # fmt: skip
+
+
+def _train(
+    name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
+) -> None:
+    from importlib import import_module
+
+    from tenet.config import load_config, make_config
+    from train.config import CONFIGS, Method
+
+    values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
+    if file is None and not {"model", "data"} <= set(values):
+        raise UsageError(
+            "name a train.yaml, or give --model and --data",
+            hint=f"for example: tenet train {name} --model MODEL --data runs/support",
+        )
+    cls = CONFIGS[Method(name)]
+    words = [f"{key}={value}" for key, value in values.items()]
+    config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
+    console = Console(json=as_json)
+    method = getattr(import_module(f"train.{name}"), f"train_{name}")
+    result = method(config, console=console, resume=resume, command=shlex.join(["tenet", *sys.argv[1:]]))
+    if as_json:
+        console.data(result.as_json())
+
+
+@click.command()
+@click.argument("base")
+@click.argument("trained")
+@click.option("--prompts", required=True, metavar="FILE", help="Prompts that neither was trained on.")
+@click.option("--judge", metavar="MODEL", help="Model that compares the answers, in both orders.")
+@click.option("--principles", metavar="FILE", help="What the judge judges by: a file, or a shipped one's name.")
+@click.option("--oracle", metavar="NAME", help="Reads attributes: pocket, or your own module:function.")
+@click.option("--engine", type=click.Choice(["transformers", "vllm"]), help="Host of all models.")
+@click.option("--samples", type=click.IntRange(1), metavar="N", help="Answers a prompt of each model. Default: 1.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N prompts.")
+@click.option("--seed", type=click.IntRange(0), help="Of the answers, the same for both models. Default: 0.")
+@click.option("--out", metavar="PLACE", help="A folder or a .json file. Default: TRAINED/evaluation.json.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As in --set judge.mode=whole")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def evaluate(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Compare a trained model with its base, by a judge, by an oracle, or by both.
+
+    Both answer the same prompts with the same seeds. The judge is asked in both orders. Prints one table, and writes
+    evaluation.json and the answers.
+
+    \b
+    Examples:
+      tenet evaluate MODEL train/polite --prompts held-out.jsonl --judge JUDGE --principles helpfulness
+      tenet evaluate pocket/models/policy train/dpo --prompts held-out.jsonl --oracle pocket --json
+    """
+    from tenet.config import make_config
+    from train.evaluate import EvaluateConfig
+    from train.evaluate import evaluate as compare
+    from train.show import show_evaluation
+
+    console = Console(json=as_json)
+    show_evaluation(compare(make_config(_values(given), EvaluateConfig, overrides), console=console), console)
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, Json]:
+    """Flags as configuration: the judge's belong together, and one engine hosts all unless told otherwise."""
+    values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
+    judge, principles = values.pop("judge", None), values.pop("principles", None)
+    if (judge is None) != (principles is None):
+        raise UsageError("--judge and --principles go together", hint="a judge judges by principles: give both")
+    if judge is not None:
+        engine = {"engine": values["engine"]} if "engine" in values else {}
+        values["judge"] = {"model": judge, "principles": principles, **engine}
+    return values
