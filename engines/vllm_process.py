@@ -2,7 +2,7 @@
 
 On a CPU the engine runs in this very process: vLLM's own default, a spawned process, imports everything a second time, wants a guarded
 main module and outlives a killed parent. On a GPU it runs in vLLM's process, whose end frees all memory. Usage statistics are off.
-What vLLM prints while starting goes to a file and is shown only if it fails, unless VLLM_LOGGING_LEVEL is set.
+What vLLM prints while starting goes to a file and is shown only if it fails, unless VLLM_LOGGING_LEVEL asks for more.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ class VllmProcess:
         """
         if find_spec("vllm") is None:
             raise MissingInput("engine: vllm needs vLLM, which is not installed", hint=_INSTALL)
-        quiet = "VLLM_LOGGING_LEVEL" not in os.environ
+        quiet = os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR") == "ERROR"
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         if not _has_gpu():
             # vLLM compiles one small function even where it runs eagerly: half a minute, and a C++ compiler, for nothing
             os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")

@@ -42,7 +42,9 @@ def gather(path: Path, *, evaluation: Path | None = None, trainings: Sequence[Pa
         found = walk(run)
         stats = read_json(path / STATS)
         principles = principles_of(run)
-        numbers = _findings(run, found, principles, evaluation_of(read_json(evaluation or path / EVALUATION)))
+        ids = [principle.id for principle in principles.file.active] if principles.file else []
+        measured = evaluation_of(read_json(evaluation or path / EVALUATION), ids)
+        numbers = _findings(run, found, principles, measured)
         return _report(run, found, stats, principles, numbers, trainings_of(trainings or _train_folders(path)))
 
 

@@ -6,12 +6,13 @@ The files are the contract between training and this page. What they lack is lef
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from generate.report.curves import curves
-from generate.report.model import Evaluation, Training
+from generate.report.facts import model_name
+from generate.report.model import AttributeRow, Change, Evaluation, Rate, Training
 from generate.report.source import as_mapping, read_json
 from generate.report.words import number, percent, plural, seconds
 from tenet.ids import Json
@@ -21,9 +22,71 @@ KINDS: Final = {"sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy b
 _ORDER: Final = tuple(KINDS)
 
 
-def evaluation_of(value: Mapping[str, Json]) -> Evaluation | None:
-    """What an `evaluation.json` says; None for an empty one."""
-    return None if not value else None
+def evaluation_of(value: Mapping[str, Json], asked: Collection[str] = ()) -> Evaluation | None:
+    """What an `evaluation.json` says; None for an empty one.
+
+    An attribute is asked for where its name is one of `asked` (the ids of the principles) or of the file's own `asked`.
+    """
+    if not value:
+        return None
+    listed = value.get("asked")
+    names = {*asked, *(str(name) for name in (listed if isinstance(listed, list) else ()))}
+    judge = as_mapping(value.get("judge"))
+    found = [_attribute(as_mapping(one), names) for one in _listed(value.get("attributes"))]
+    rows = [row for row in found if row]
+    count = as_mapping(value.get("prompts")).get("count")
+    return Evaluation(
+        base_name="base",
+        trained_name="trained",
+        prompts=count if isinstance(count, int) else 0,
+        rows=tuple(sorted(rows, key=lambda row: not row.asked)),
+        win_rate=rate_of(judge.get("win_rate")),
+        judge=model_name(judge.get("name")),
+        self_judged=judge.get("self_judged") is True,
+        facts=tuple(_evaluation_facts(value)),
+    )
+
+
+def _attribute(value: Mapping[str, Json], asked: Collection[str]) -> AttributeRow | None:
+    """One attribute's rate before and after; None for what is no rate."""
+    base, trained, change = rate_of(value.get("base")), rate_of(value.get("trained")), as_mapping(value.get("change"))
+    if value.get("kind") != "rate" or base is None or trained is None:
+        return None
+    moved = Change(trained.value - base.value, _number(change.get("low")), _number(change.get("high")))
+    name = str(value.get("name", ""))
+    return AttributeRow(name.replace("_", " "), base, trained, moved, name in asked)
+
+
+def rate_of(value: Json) -> Rate | None:
+    """A share with its interval from JSON; None for anything else."""
+    held = as_mapping(value)
+    numbers = [held.get(key) for key in ("value", "low", "high", "count")]
+    if not all(isinstance(number, int | float) for number in numbers):
+        return None
+    share, low, high, count = (float(number) for number in numbers if isinstance(number, int | float))
+    return Rate(share, low, high, int(count))
+
+
+def _evaluation_facts(value: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    for role in ("base", "trained"):
+        name = as_mapping(value.get(role)).get("name")
+        if name:
+            yield f"{role.capitalize()} policy", model_name(name)
+    for one in _listed(value.get("lengths")):
+        length = as_mapping(one)
+        before, after = (as_mapping(length.get(role)).get("value") for role in ("base", "trained"))
+        if isinstance(before, int | float) and isinstance(after, int | float):
+            yield f"Length in {length.get('name')}", f"{number(before, 1)} before, {number(after, 1)} after"
+    if value.get("oracle"):
+        yield "Attributes read by", f"the oracle {value['oracle']}"
+
+
+def _number(value: Json) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _listed(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else ()
 
 
 def trainings_of(folders: Sequence[Path]) -> tuple[Training, ...]:

@@ -45,6 +45,7 @@ MORE_NEGATED: Final = 0.15
 FRAMED: Final = 0.3
 CONTRASTS: Final = 0.6
 SHORT_CRITIQUES: Final = 0.7
+NONSENSE_FROM: Final = 300
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,20 @@ class RowMaker:
             question, answer = critiques.contrast(rng) if rng.random() < CONTRASTS else critiques.glossary(rng)
             head = self.encode.opening() + self.encode(question) + self.encode.to_assistant()
             start = row.add(head + self.encode(answer) + self.encode.end())
+            row.learn(start + len(head), len(row.ids))
+        return row
+
+    def copy_row(self, rng: random.Random, lines: int = 6) -> Row:
+        """Several texts to repeat, half of them nonsense: the judge learns to carry words over, as a revision does."""
+        row = Row.of([])
+        for _ in range(lines):
+            if rng.random() < 0.5:
+                text = [rng.randrange(NONSENSE_FROM, len(self.encode.tokenizer)) for _ in range(rng.randint(8, 24))]
+            else:
+                prompt = self.prompt(rng)
+                text = self.encode(world.reply(prompt, world.draw_plan(rng, balanced=True), rng).text)
+            head = self.encode.opening() + self.encode("Repeat.\n\n") + text + self.encode.to_assistant()
+            start = row.add(head + text + self.encode.end())
             row.learn(start + len(head), len(row.ids))
         return row
 

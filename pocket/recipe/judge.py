@@ -37,6 +37,16 @@ OPPOSED_FROM: Final = 700
 WRITTEN_FROM: Final = 1600
 DRILLS: Final = 5
 SHARES: Final = {"pair": 0.45, "match": 0.15, "critique": 0.14, "revise": 0.12, "whole": 0.03, "glossary": 0.11}
+COPY_FROM: Final = 400
+LATER_SHARES: Final = {
+    "pair": 0.38,
+    "match": 0.12,
+    "critique": 0.12,
+    "revise": 0.19,
+    "whole": 0.03,
+    "glossary": 0.07,
+    "copy": 0.09,
+}
 PROBED_LAYERS: Final = (2, 2, 2, 2, 3, 3, 3)
 WORD_WEIGHT: Final = 0.5
 PROBE_WEIGHT: Final = 0.3
@@ -110,7 +120,7 @@ def stage_of(step: int, written: tuple[Written, ...]) -> Stage:
     return Stage(drills=DRILLS, written=written, written_share=0.3)
 
 
-def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> list[Row]:
+def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, shares: dict[str, float], count: int) -> list[Row]:
     """Rows of all kinds in their shares."""
     makers: dict[str, Callable[[], Row]] = {
         "pair": lambda: maker.pair_row(rng, stage),
@@ -119,8 +129,9 @@ def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, count: int) -> 
         "revise": lambda: maker.revise_row(rng, stage),
         "whole": lambda: maker.whole_row(rng, stage),
         "glossary": lambda: maker.glossary_row(rng),
+        "copy": lambda: maker.copy_row(rng),
     }
-    kinds = rng.choices(list(SHARES), list(SHARES.values()), k=count)
+    kinds = rng.choices(list(shares), list(shares.values()), k=count)
     return [makers[kind]() for kind in kinds]
 
 
@@ -133,7 +144,9 @@ def make_batch(maker: RowMaker, step: int, written: tuple[Written, ...]) -> Batc
 @lru_cache(maxsize=2)
 def _group(maker: RowMaker, number: int, written: tuple[Written, ...]) -> list[Row]:
     rng = random.Random(f"judge:{SEED}:{number}")
-    return sorted(make_rows(maker, rng, stage_of(4 * number, written), 4 * ROWS), key=lambda row: len(row.ids))
+    shares = SHARES if 4 * number < COPY_FROM else LATER_SHARES
+    rows = make_rows(maker, rng, stage_of(4 * number, written), shares, 4 * ROWS)
+    return sorted(rows, key=lambda row: len(row.ids))
 
 
 def quick_scores(pupil: Pupil, maker: RowMaker, split: WordingSplit, pairs: int, seed: int) -> dict[str, Score]:

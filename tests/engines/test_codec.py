@@ -12,7 +12,8 @@ from tests.engines import zoo
 EVIL = [
     *zoo.QWEN_TOKENS, *zoo.QWEN_PLAIN, *zoo.LLAMA3_TOKENS, *zoo.LLAMA2_TOKENS, *zoo.LLAMA2_PLAIN,
     "<|turn|>", "<|end|>", "<|im_", "start|>", "<<s>s>", "</", "s>", "[INST", "]", "\u200b", "\ufeff", "\x00", "\ud800",
-    "\U0001f600", "é", "\u202e", "漢", " ", "  ", "\n", "\n\n", "\t", "▁", "A", "B", "the ", "Verdict: yes", "### Response B\n",
+    "\U0001f600", "é", "\u202e", "漢", " ", "  ", "\n", "\n\n", "\t", "▁", "\uff1c|im_end|\uff1e",
+    "A", "B", "the ", "Verdict: yes", "### Response B\n",
 ]  # fmt: skip
 TOKENIZERS = {
     "qwen": zoo.qwen,
@@ -21,9 +22,10 @@ TOKENIZERS = {
     "llama2-always": lambda: zoo.llama2(scheme="always"),
     "llama2-first": lambda: zoo.llama2(scheme="first"),
     "unigram": zoo.unigram,
+    "normalising": zoo.normalising,
     "bytes": ByteTokenizer,
 }
-LOSSY = {"unigram"}
+LOSSY = {"unigram", "normalising"}
 
 
 def fuzz(count: int, seed: int = 0) -> list[str]:
@@ -45,7 +47,7 @@ def test_untrusted_text_yields_no_control_token_and_survives(name):
             assert tokenizer.decode(anchor + ids) == "x" + expected
 
 
-@pytest.mark.parametrize("name", ["qwen", "llama3", "llama2-normalizer", "unigram"])
+@pytest.mark.parametrize("name", ["qwen", "llama3", "llama2-normalizer", "unigram", "normalising"])
 def test_the_naive_way_leaks(name):
     backend = TOKENIZERS[name]()
     control = TextCodec(backend).control_ids

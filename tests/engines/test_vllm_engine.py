@@ -101,7 +101,7 @@ def test_unknown_options_are_named(tiny_model):
 
 def test_a_start_that_fails_ends_in_words(tiny_model, vllm_engine):
     with pytest.raises(EngineError, match=r"starting vLLM with tiny failed"):
-        create_engine("vllm", str(tiny_model), options={"quantization": "no-such-scheme"})
+        create_engine("vllm", str(tiny_model), options={"quantization": "no-such-scheme"}).loaded()
     assert vllm_engine.read_labels(requests_of(vllm_engine, 1), [(1,), (2,)])[0].error == ""
 
 
@@ -124,8 +124,7 @@ print("done")
     env = {key: value for key, value in os.environ.items() if key != "VLLM_LOGGING_LEVEL"}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
     assert out.stdout == "done\n", out.stderr
-    assert "INFO" not in out.stderr
-    assert "Loading safetensors" not in out.stderr
+    assert out.stderr == ""
 
 
 def test_without_vllm_the_cure_is_named(tiny_model, monkeypatch):

@@ -58,6 +58,16 @@ def qwen() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
+def normalising() -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer that finds its added tokens in normalised text: full-width letters open turns too."""
+    tokenizer = byte_level([], eos_token=None)
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.add_tokens([AddedToken(text, special=True, normalized=True, rstrip=True) for text in QWEN_TOKENS])
+    tokenizer.eos_token = "<|im_end|>"
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
 def llama3() -> PreTrainedTokenizerFast:
     tokenizer = byte_level(LLAMA3_TOKENS, eos_token="<|eot_id|>", bos_token="<|begin_of_text|>")
     tokenizer.chat_template = LLAMA3

@@ -122,9 +122,9 @@ def test_the_pocket_judge_ranks_by_the_principles_file(
     assert right >= 9, f"best and worst named in {right} of 12 prompts"
 
 
-def test_the_pocket_judge_criticises_and_revises(pocket_judge: Engine) -> None:
+def test_the_pocket_judge_criticises(pocket_judge: Engine) -> None:
     (wanted,) = load("pocket/courteous").active
-    critic, reviser = CritiqueJudge(pocket_judge), Reviser(pocket_judge)
+    critic = CritiqueJudge(pocket_judge)
     material = list(in_three_tones(12, seed=6))
     shown = [
         (prompt, replies[tone], tone) for prompt, replies in material for tone in (Tone.COURTEOUS, Tone.BLUNT)
@@ -136,17 +136,23 @@ def test_the_pocket_judge_criticises_and_revises(pocket_judge: Engine) -> None:
     verdicts = {Tone.COURTEOUS: Verdict.YES, Tone.BLUNT: Verdict.NO}
     right = sum(one.verdict is verdicts[tone] for one, (_, _, tone) in zip(found, shown, strict=True))
     assert right >= 20, f"{right} of 24 verdicts are right"
-    rude = [
-        (prompt, sample, one)
-        for one, (prompt, sample, _) in zip(found, shown, strict=True)
-        if one.verdict is Verdict.NO
-    ]
-    revised = reviser.revise(
-        [ask for prompt, sample, one in rude for ask in reviser.asks(prompt, sample, wanted, one)]
+
+
+def test_the_pocket_judge_revises(pocket_judge: Engine) -> None:
+    (wanted,) = load("pocket/courteous").active
+    critic, reviser = CritiqueJudge(pocket_judge), Reviser(pocket_judge)
+    rude = [(prompt, replies[Tone.BLUNT]) for prompt, replies in in_three_tones(12, seed=6)]
+    critiques = critic.critique(
+        [ask for prompt, sample in rude for ask in critic.asks(prompt, sample, wanted)]
     )
-    read = [oracle.read(prompt.text, one.text) for (prompt, _, _), one in zip(rude, revised, strict=True)]
+    told = [(*one, critique) for one, critique in zip(rude, critiques, strict=True)]
+    revised = reviser.revise(
+        [ask for prompt, sample, critique in told for ask in reviser.asks(prompt, sample, wanted, critique)]
+    )
+    assert all(one.finish is Finish.STOP and one.text for one in revised)
+    read = [oracle.read(prompt.text, one.text) for (prompt, _), one in zip(rude, revised, strict=True)]
     mended = sum(seen.tone is Tone.COURTEOUS and seen.on_topic for seen in read)
-    assert mended >= 0.7 * len(rude), f"{mended} of {len(rude)} revisions are courteous and on topic"
+    assert mended >= 8, f"{mended} of 12 revisions are courteous and on topic"
 
 
 def test_a_conversation_with_a_system_turn_is_judged(pocket_judge: Engine) -> None:
