@@ -35,9 +35,7 @@ from judges.pairwise import Mode, PairAsk, PairwiseJudge
 from pocket import POLICY_PATH
 from tenet.records import Finish, Message, Prompt, Sample
 
-WORDS = [
-    f"{stem}{end}" for stem in ("print", "cable", "thank", "switch", "wait") for end in ("", "s", "ing", "er")
-]
+WORDS = [f"{stem}{end}" for stem in ("print", "cable", "thank", "switch", "wait") for end in ("", "s", "ing", "er")]
 SAMPLES, RESPONSE_WORDS, PROMPT_WORDS, PRINCIPLES = 4, 150, 40, 5
 
 
@@ -91,13 +89,10 @@ def timed(work: Callable[[], list[PairAsk]]) -> tuple[list[PairAsk], float]:
     return asks, (time.process_time() - began) / len(asks) * 1e6
 
 
-def measure(
-    engine: Engine, mode: Mode, material: Sequence[tuple[Prompt, list[Sample]]]
-) -> dict[str, float | str]:
+def measure(engine: Engine, mode: Mode, material: Sequence[tuple[Prompt, list[Sample]]]) -> dict[str, float | str]:
     """One row of the table."""
     principles = tuple(
-        Principle(f"p{n}", f"The response is courteous in way {n} of {PRINCIPLES}.")
-        for n in range(PRINCIPLES)
+        Principle(f"p{n}", f"The response is courteous in way {n} of {PRINCIPLES}.") for n in range(PRINCIPLES)
     )
     judge = PairwiseJudge(engine, Constitution("bench", "1", "", "", principles), mode)
 
@@ -143,9 +138,7 @@ def main() -> None:
     if args.json:
         sys.stdout.write(json.dumps(rows) + "\n")
         return
-    print(
-        f"{'mode':8} {'questions':>9} {'tokens':>7} {'cold':>9} {'warm':>9} {'read':>8} {'questions/s':>12}"
-    )
+    print(f"{'mode':8} {'questions':>9} {'tokens':>7} {'cold':>9} {'warm':>9} {'read':>8} {'questions/s':>12}")
     for row in rows:
         print(
             f"{row['mode']:8} {row['questions']:9,} {row['tokens']:7.0f} {row['make_cold_us']:6.0f} us "

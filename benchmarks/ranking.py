@@ -96,9 +96,7 @@ def main() -> None:
     print(f"best truly beats worst, share of {args.trials:,} trials")
     print(f"{'samples':>7}  {'noise':9} {'Bradley-Terry':>14} {'mean log-odds':>14}")
     for row in rows:
-        print(
-            f"{row['samples']:7}  {row['noise']:9} {row['bradley_terry']:14.3f} {row['mean_log_odds']:14.3f}"
-        )
+        print(f"{row['samples']:7}  {row['noise']:9} {row['bradley_terry']:14.3f} {row['mean_log_odds']:14.3f}")
 
 
 if __name__ == "__main__":

@@ -49,9 +49,7 @@ class Selection:
     left_out: Mapping[LeftOut, int] = field(default_factory=dict)
 
 
-def select(
-    ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int
-) -> list[PreferencePair]:
+def select(ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int) -> list[PreferencePair]:
     """Choose the pairs of one prompt; see `choose`, which also counts what was left out."""
     return list(choose(ranking, preferences, config, seed).pairs)
 
@@ -82,9 +80,7 @@ def choose(ranking: Ranking, preferences: Iterable[Preference], config: PairsCon
     return Selection(tuple(replace(pair, weight=weight) for pair in kept), dict(left_out))
 
 
-def _candidates(
-    ranking: Ranking, judged: Set[frozenset[str]], how: str, seed: int
-) -> Iterator[tuple[str, str]]:
+def _candidates(ranking: Ranking, judged: Set[frozenset[str]], how: str, seed: int) -> Iterator[tuple[str, str]]:
     """Pairs of ids, the higher ranked first."""
     best, *others = ranking.sample_ids
     if how == "all":

@@ -158,9 +158,7 @@ def _one_order(opinions: Sequence[Opinion]) -> list[Opinion]:
     return a_first if len(a_first) >= len(b_first) else b_first
 
 
-def _yields(
-    name: str, opinions: Mapping[str, Opinion], known: Mapping[str, Principle], above: frozenset[str]
-) -> bool:
+def _yields(name: str, opinions: Mapping[str, Opinion], known: Mapping[str, Principle], above: frozenset[str]) -> bool:
     """Whether a principle is left out because one that it yields to decides and is not left out itself."""
     if name not in known or name in above:
         return False

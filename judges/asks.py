@@ -77,9 +77,7 @@ class Questionnaire:
         """Say why the model cannot take these tokens; empty if it can and one token of an answer fits."""
         if len(tokens) < self._max_length:
             return ""
-        return (
-            f"the question has {len(tokens):,} tokens; the model takes {self._max_length:,} with the answer"
-        )
+        return f"the question has {len(tokens):,} tokens; the model takes {self._max_length:,} with the answer"
 
 
 def load_template(name: str) -> Template:

@@ -40,20 +40,14 @@ def read_verdict(logprobs: Sequence[float], min_mass: float) -> LabelVerdict:
     LOW_MASS, and keeps its mass for the record. p of exactly 0.5 is a TIE.
     """
     if len(logprobs) != 2:
-        return LabelVerdict(
-            Outcome.ERROR, reason=f"{len(logprobs)} label log-probabilities came back instead of 2"
-        )
+        return LabelVerdict(Outcome.ERROR, reason=f"{len(logprobs)} label log-probabilities came back instead of 2")
     if not all(_FLOOR < value <= _SLACK for value in logprobs):
         shown = ", ".join(f"{value:g}" for value in logprobs)
-        return LabelVerdict(
-            Outcome.ERROR, reason=f"the labels' log-probabilities are no numbers to use: {shown}"
-        )
+        return LabelVerdict(Outcome.ERROR, reason=f"the labels' log-probabilities are no numbers to use: {shown}")
     first, second = logprobs
     mass = min(1.0, math.exp(first) + math.exp(second))
     if mass < min_mass:
-        return LabelVerdict(
-            Outcome.LOW_MASS, mass=mass, reason=f"label mass {mass:.3g} is below {min_mass:g}"
-        )
+        return LabelVerdict(Outcome.LOW_MASS, mass=mass, reason=f"label mass {mass:.3g} is below {min_mass:g}")
     p = sigmoid(first - second)
     outcome = Outcome.TIE if p == 0.5 else Outcome.FIRST if p > 0.5 else Outcome.SECOND
     return LabelVerdict(outcome, p, mass)

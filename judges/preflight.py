@@ -64,8 +64,7 @@ def preflight(
         EngineError: the engine itself has failed.
     """
     pairs = (
-        [*judge.asks(prompt, first, second), *judge.asks(prompt, second, first)]
-        for prompt, first, second in cases
+        [*judge.asks(prompt, first, second), *judge.asks(prompt, second, first)] for prompt, first, second in cases
     )
     chosen = list(islice((asks for asks in pairs if asks), limit))
     asks = [ask for group in chosen for ask in group]

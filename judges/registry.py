@@ -44,17 +44,13 @@ Maker = Callable[["Engine", "Constitution", "JudgeConfig", int], PairwiseJudge]
 
 
 def _pairwise(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> PairwiseJudge:
-    return PairwiseJudge(
-        engine, constitution, config.principles, seed=seed, min_label_mass=config.min_label_mass
-    )
+    return PairwiseJudge(engine, constitution, config.principles, seed=seed, min_label_mass=config.min_label_mass)
 
 
 JUDGES: Final[dict[str, Maker]] = {"pairwise": _pairwise}
 
 
-def create_judge(
-    engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int
-) -> PairwiseJudge:
+def create_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int) -> PairwiseJudge:
     """Make the judge that a configuration names, on an engine that runs.
 
     Raises:

@@ -237,7 +237,8 @@ def gerund(verb: str) -> str:
 
 def inflected(behaviour: str, slot: str, person: str) -> str:
     """A behaviour with its marked verbs as a slot wants them: do, does or doing."""
-    change: Callable[[str], str] = {"do": str, "does": third_person, "doing": gerund}[slot]
+    forms: dict[str, Callable[[str], str]] = {"do": str, "does": third_person, "doing": gerund}
+    change = forms[slot]
     return re.sub(r"\*(\w+)", lambda found: change(found[1]), behaviour).replace("{p}", person)
 
 

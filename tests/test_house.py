@@ -13,7 +13,18 @@ import pytest
 from docs.help_pages import PAGE, page
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("tenet", "engines", "constitution", "judges", "generate", "train", "principles", "pocket", "benchmarks", "docs")
+PACKAGES = (
+    "tenet",
+    "engines",
+    "constitution",
+    "judges",
+    "generate",
+    "train",
+    "principles",
+    "pocket",
+    "benchmarks",
+    "docs",
+)
 MOST_LINES = 450
 
 
@@ -23,12 +34,16 @@ def modules() -> Iterator[Path]:
 
 
 def test_no_module_is_too_long() -> None:
-    long = {str(path.relative_to(ROOT)): lines for path in modules() if (lines := path.read_text().count("\n")) > MOST_LINES}
+    long = {
+        str(path.relative_to(ROOT)): lines for path in modules() if (lines := path.read_text().count("\n")) > MOST_LINES
+    }
     assert not long
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    silent = [path for path in modules() if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [
+        path for path in modules() if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
     assert not silent
 
 
@@ -40,7 +55,11 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
     # The words are put together here so that this file does not match itself.
     words = ("/wo" + "rk/", "/fa" + "rm/", "py" + r"pi\.org", "registry" + r"\.npmjs", "deb" + r"\.debian")
     private = re.compile("|".join(words))
-    tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, cwd=ROOT, check=False).stdout.decode().split("\0")
+    tracked = (
+        subprocess.run(["git", "ls-files", "-z"], capture_output=True, cwd=ROOT, check=False)
+        .stdout.decode()
+        .split("\0")
+    )
     if not any(tracked):
         pytest.skip("not a git checkout")
     kinds = {".py", ".md", ".toml", ".yaml", ".json", ".lock", ".txt", ""}

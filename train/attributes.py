@@ -98,9 +98,7 @@ def _by_prompt(prompts: Sequence[str], values: Sequence[float]) -> dict[object, 
     return {prompt: fmean(group) for prompt, group in grouped.items()}
 
 
-def _read(
-    oracle: Oracle, texts: Mapping[str, str], samples: Sequence[Sample]
-) -> dict[str, list[tuple[str, Value]]]:
+def _read(oracle: Oracle, texts: Mapping[str, str], samples: Sequence[Sample]) -> dict[str, list[tuple[str, Value]]]:
     found: dict[str, list[tuple[str, Value]]] = {}
     for sample in samples:
         if sample.finish is Finish.ERROR:

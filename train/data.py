@@ -19,8 +19,11 @@ from train.tokenise import Batch, Columns, Encoder, Tokenizer
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_PAIRS = ("prompt_ids", "chosen_ids", "rejected_ids", "p_chosen", "weight", "length")
-_TEXTS = ("input_ids", "labels", "length")
+_READ = {
+    Method.SFT: ("input_ids", "labels", "length"),
+    Method.REWARD: ("chosen_ids", "rejected_ids", "p_chosen", "length"),
+    Method.DPO: ("prompt_ids", "chosen_ids", "rejected_ids", "p_chosen", "length"),
+}
 _ROWS_A_TIME = 256
 
 
@@ -92,8 +95,10 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
 
 def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json]) -> tuple[Dataset, Census]:
     """Tokenise every row, count the outcomes, and keep the usable rows."""
-    encode = encoder.demonstrations if method is Method.SFT else encoder.pairs
-    name = digest([rows._fingerprint, method is Method.SFT, *settings])[:16]
+    encode = {
+        Method.SFT: encoder.demonstrations, Method.REWARD: encoder.conversations, Method.DPO: encoder.pairs
+    }[method]  # fmt: skip
+    name = digest([rows._fingerprint, method.value, *settings])[:16]
 
     def encoded(batch: Batch) -> Columns:
         return encode(batch)
@@ -128,11 +133,10 @@ def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
 def _finished(rows: Dataset, method: Method) -> Dataset:
     """Keep what the trainer reads, with the weights brought to mean 1."""
     if method is Method.SFT:
-        return rows.select_columns(list(_TEXTS))
+        return rows.select_columns(list(_READ[method]))
     import torch
 
     from train.losses import normalised
 
     weights = normalised(torch.tensor(rows["weight"][:], dtype=torch.float64)).tolist()
-    rows = rows.select_columns([name for name in _PAIRS if name != "weight"])
-    return rows.add_column("weight", weights)
+    return rows.select_columns(list(_READ[method])).add_column("weight", weights)

@@ -69,7 +69,9 @@ def precision_of(config: TrainConfig, *, cpu: bool) -> Precision:
         return config.precision
     import torch
 
-    return Precision.BF16 if not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported() else Precision.FP32
+    return (
+        Precision.BF16 if not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported() else Precision.FP32
+    )
 
 
 def adapter_of(config: TrainConfig) -> Any:

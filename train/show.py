@@ -15,7 +15,9 @@ def show_evaluation(found: Evaluation, console: Console) -> None:
         console.data(found.as_json())
     else:
         count = len(found.prompts.prompts)
-        title = f"{found.base.name} against {found.trained.name}, {count:,} prompts, {found.config.samples} answers each"
+        title = (
+            f"{found.base.name} against {found.trained.name}, {count:,} prompts, {found.config.samples} answers each"
+        )
         console.table(["", "base", "trained", "change"], _rows(found), title=title)
         console.say("95 % intervals in brackets, by prompt.")
     for remark in remarks(found):
@@ -68,7 +70,9 @@ def _attribute(one: Attribute) -> list[Json]:
     if one.is_rate:
         change = one.change or difference(one.base, one.trained)
         return [one.name, _percent(one.base), _percent(one.trained), _points(change)]
-    change_text = "" if one.change is None else f"{one.change.value:+.1f} [{one.change.low:+.1f}, {one.change.high:+.1f}]"
+    change_text = (
+        "" if one.change is None else f"{one.change.value:+.1f} [{one.change.low:+.1f}, {one.change.high:+.1f}]"
+    )
     return [one.name, _number(one.base), _number(one.trained), change_text]
 
 

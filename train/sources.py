@@ -111,6 +111,7 @@ def locate(data: str, method: Method) -> Path | None:
 def _load(name: str, location: Path | None, cache: Path) -> Mapping[str, Dataset]:
     """Open every split there is."""
     from datasets import DatasetDict, load_dataset, load_from_disk
+    from datasets.exceptions import DatasetGenerationError
 
     where = str(cache)
     try:
@@ -126,8 +127,11 @@ def _load(name: str, location: Path | None, cache: Path) -> Mapping[str, Dataset
     except (FileNotFoundError, ConnectionError) as error:
         hint = _fetch_hint(name, location)
         raise MissingInput(f"{name}: no data set to be had: {_line(error)}", hint=hint) from error
-    except (ValueError, OSError, RuntimeError, TypeError) as error:
-        raise InvalidInput(f"{name}: the data set does not open", [Problem(_line(error), location)]) from error
+    except (ValueError, OSError, RuntimeError, TypeError, DatasetGenerationError) as error:
+        if location is not None and _without_rows(location):
+            raise InvalidInput(f"{name}: the data set has no rows", []) from error
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        raise InvalidInput(f"{name}: the data set does not open", [Problem(_line(cause), location)]) from error
     return found if isinstance(found, DatasetDict) else {"train": found}
 
 
@@ -136,6 +140,18 @@ def _builder(path: Path) -> str:
     if not suffixes:
         raise UsageError(f"{path}: not a kind of file that can be read", hint=f"known: {', '.join(_BUILDERS)}")
     return _BUILDERS[suffixes[-1]]
+
+
+def _without_rows(location: Path) -> bool:
+    """Whether a data set is Parquet files without a single row, which the library cannot open."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    files = [location] if location.is_file() else sorted(location.rglob("*.parquet"))
+    try:
+        return bool(files) and not any(pq.read_metadata(file).num_rows for file in files)
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def _fetch_hint(name: str, location: Path | None) -> str:

@@ -72,6 +72,14 @@ class Encoder:
         """
         return _columns(self._each(_rows(batch), pair_of, self._pair_records, _no_pair))
 
+    def conversations(self, batch: Batch) -> Columns:
+        """Tokenise preference rows for a reward model: as `pairs`, with the prompt in front of either response."""
+        columns = self.pairs(batch)
+        prompts = columns.pop("prompt_ids", [])
+        for side in ("chosen_ids", "rejected_ids"):
+            columns[side] = [[*prompt, *ids] for prompt, ids in zip(prompts, columns.get(side, []), strict=True)]
+        return columns
+
     def demonstrations(self, batch: Batch) -> Columns:
         """Tokenise SFT rows.
 

@@ -33,8 +33,8 @@ SEED: Final = 23
 ROWS: Final = 12
 SCHEDULE: Final = Schedule(steps=2800, rate=2e-3, warmup=120)
 BOTH_POLES_FROM: Final = 300
-OPPOSED_FROM: Final = 700
-WRITTEN_FROM: Final = 1600
+OPPOSED_FROM: Final = 1100
+WRITTEN_FROM: Final = 1800
 DRILLS: Final = 5
 SHARES: Final = {"pair": 0.45, "match": 0.15, "critique": 0.14, "revise": 0.12, "whole": 0.03, "glossary": 0.11}
 COPY_FROM: Final = 400

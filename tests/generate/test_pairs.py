@@ -57,9 +57,7 @@ def test_all_weighs_one_over_the_pairs_of_the_prompt_and_sorts_by_margin() -> No
     assert [(pair.chosen_id, pair.rejected_id) for pair in pairs] == [("a", "c"), ("b", "c"), ("a", "b")]
     assert [pair.weight for pair in pairs] == [pytest.approx(1 / 3)] * 3
     assert [pair.p_chosen for pair in pairs] == pytest.approx([6 / 7, 3 / 4, 2 / 3])
-    assert [pair.judge_margin for pair in pairs] == pytest.approx(
-        [math.log(6), math.log(3), math.log(2)], abs=1e-5
-    )
+    assert [pair.judge_margin for pair in pairs] == pytest.approx([math.log(6), math.log(3), math.log(2)], abs=1e-5)
 
 
 def test_min_margin_is_in_log_odds_and_counted() -> None:

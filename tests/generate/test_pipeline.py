@@ -117,7 +117,9 @@ def test_a_second_go_asks_nothing_and_changes_nothing(make: Make, tmp_path: Path
     assert [line.owed for line in plan.lines if line.stage in (Step.SAMPLES, Step.JUDGEMENTS)] == [0, 0]
 
 
-def test_equal_runs_have_byte_identical_datasets_and_growth_gives_what_a_longer_run_gives(make: Make, tmp_path: Path) -> None:
+def test_equal_runs_have_byte_identical_datasets_and_growth_gives_what_a_longer_run_gives(
+    make: Make, tmp_path: Path
+) -> None:
     generate(make(8), quiet()).close()
     generate(make(20), quiet()).close()
     grown = dataset_digest(tmp_path / "runs/run")
@@ -200,7 +202,10 @@ def test_failures_are_rows_and_too_many_stop_the_run(make: Make) -> None:
 
 
 def test_responses_already_drawn_need_no_policy(make: Make, tmp_path: Path) -> None:
-    given = [json.dumps({"prompt": f"Ask {n}", "responses": ["Short.", "A good deal longer than that.", ""]}) for n in range(6)]
+    given = [
+        json.dumps({"prompt": f"Ask {n}", "responses": ["Short.", "A good deal longer than that.", ""]})
+        for n in range(6)
+    ]
     (tmp_path / "samples.jsonl").write_text("\n".join(given))
     principles = make().config.principles
     config = make_config(

@@ -18,9 +18,7 @@ LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)
 
 
 def preference(a: str, b: str, p: float, *, one_order: bool = False) -> Preference:
-    return Preference(
-        "p", a, b, p, p, None if one_order else p, flipped=False, judgements=2, principles=("kind",)
-    )
+    return Preference("p", a, b, p, p, None if one_order else p, flipped=False, judgements=2, principles=("kind",))
 
 
 def test_two_samples_differ_by_their_log_odds() -> None:
@@ -31,9 +29,7 @@ def test_two_samples_differ_by_their_log_odds() -> None:
 
 def test_consistent_judgements_give_their_log_odds_and_mean_logits() -> None:
     # odds a:b = 2, b:c = 3, a:c = 6: scores differ by ln 2 and ln 3; their mean logits are the same numbers.
-    ranking = rank(
-        "p", [preference("a", "b", 2 / 3), preference("b", "c", 3 / 4), preference("a", "c", 6 / 7)]
-    )
+    ranking = rank("p", [preference("a", "b", 2 / 3), preference("b", "c", 3 / 4), preference("a", "c", 6 / 7)])
     assert ranking.sample_ids == ("a", "b", "c")
     a, b, c = ranking.scores
     assert (a - b, b - c) == pytest.approx((LN2, LN3), abs=1e-5)
@@ -101,11 +97,7 @@ tables = st.integers(2, 6).flatmap(
         st.one_of(st.none(), st.floats(0.0, 1.0, allow_nan=False)),
         min_size=n * (n - 1) // 2,
         max_size=n * (n - 1) // 2,
-    ).map(
-        lambda ps: [
-            (*pair, p) for pair, p in zip(combinations("abcdef"[:n], 2), ps, strict=True) if p is not None
-        ]
-    )
+    ).map(lambda ps: [(*pair, p) for pair, p in zip(combinations("abcdef"[:n], 2), ps, strict=True) if p is not None])
 )
 
 
@@ -144,8 +136,6 @@ def test_scores_are_finite_centred_and_falling(table) -> None:  # type: ignore[n
 def test_true_scores_come_back_from_consistent_judgements(truth: list[float]) -> None:
     names = "abcdef"[: len(truth)]
     true = dict(zip(names, truth, strict=True))
-    scores = scores_of(
-        rank("p", [preference(a, b, sigmoid(true[a] - true[b])) for a, b in combinations(names, 2)])
-    )
+    scores = scores_of(rank("p", [preference(a, b, sigmoid(true[a] - true[b])) for a, b in combinations(names, 2)]))
     mean = sum(truth) / len(truth)
     assert scores == pytest.approx({name: value - mean for name, value in true.items()}, abs=1e-3)

@@ -40,9 +40,7 @@ def judgement(
     if outcome is None:
         assert p is not None
         outcome = Outcome.TIE if p == 0.5 else Outcome.FIRST if p > 0.5 else Outcome.SECOND
-    return Judgement(
-        f"{first}{second}{principle}{n}", "p", first, second, "judge", outcome, p, 0.9, principle
-    )
+    return Judgement(f"{first}{second}{principle}{n}", "p", first, second, "judge", outcome, p, 0.9, principle)
 
 
 def scripted(model: str = "longer", **options: object) -> Engine:

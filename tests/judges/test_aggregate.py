@@ -116,12 +116,8 @@ def test_rules_alone_are_combined_even_undecided() -> None:
 
 
 def test_deciding_rules_that_disagree_are_pooled() -> None:
-    file = constitution_of(
-        principle("safe", tier=Tier.RULE), principle("legal", tier=Tier.RULE), principle("kind")
-    )
-    found = only(
-        preferences([*votes_for(0.9, "safe"), *votes_for(0.1, "legal"), *votes_for(0.99, "kind")], file)
-    )
+    file = constitution_of(principle("safe", tier=Tier.RULE), principle("legal", tier=Tier.RULE), principle("kind"))
+    found = only(preferences([*votes_for(0.9, "safe"), *votes_for(0.1, "legal"), *votes_for(0.99, "kind")], file))
     assert found.p_a == pytest.approx(0.5)
 
 
@@ -138,9 +134,7 @@ def test_a_principle_that_is_left_out_silences_nobody() -> None:
     file = constitution_of(
         principle("short", yields_to=("kind",)), principle("kind", yields_to=("safe",)), principle("safe")
     )
-    found = only(
-        preferences([*votes_for(0.9, "short"), *votes_for(0.1, "kind"), *votes_for(0.8, "safe")], file)
-    )
+    found = only(preferences([*votes_for(0.9, "short"), *votes_for(0.1, "kind"), *votes_for(0.8, "safe")], file))
     odds = math.sqrt(9 * 4)
     assert found.p_a == pytest.approx(odds / (1 + odds))
 
@@ -174,9 +168,7 @@ def test_unknown_principles_and_the_whole_constitution_count_plainly() -> None:
 
 
 def test_arrival_order_does_not_matter() -> None:
-    file = constitution_of(
-        principle("kind", weight=0.3), principle("brief"), principle("true", tier=Tier.RULE)
-    )
+    file = constitution_of(principle("kind", weight=0.3), principle("brief"), principle("true", tier=Tier.RULE))
     rng = random.Random(3)
     votes = [
         judgement(x, y, rng.random(), principle=name, n=n)

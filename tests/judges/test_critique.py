@@ -79,9 +79,7 @@ def test_errors_and_long_prompts_are_errors_with_reasons() -> None:
 
 def test_an_engine_that_does_not_write_is_unfit() -> None:
     mute = Altered(
-        capabilities=Capabilities(
-            label_logprobs=True, generates=False, deterministic=True, prefix_cache=False
-        )
+        capabilities=Capabilities(label_logprobs=True, generates=False, deterministic=True, prefix_cache=False)
     )
     with pytest.raises(JudgeUnfit, match="critique: none"):
         CritiqueJudge(mute)

@@ -80,9 +80,7 @@ def test_failures_have_reasons_and_no_text() -> None:
     engine.max_length = 900
     reviser = Reviser(engine)
     endless = sample_of("very " * 400, prompt=PROMPT)
-    asks = [
-        ask for sample in (SAMPLE, endless, SAMPLE) for ask in reviser.asks(PROMPT, sample, POLITE, CRITIQUE)
-    ]
+    asks = [ask for sample in (SAMPLE, endless, SAMPLE) for ask in reviser.asks(PROMPT, sample, POLITE, CRITIQUE)]
     empty, long, lost = reviser.revise(asks)
     assert [one.finish for one in (empty, long, lost)] == [Finish.ERROR] * 3
     assert [one.text for one in (empty, long, lost)] == [""] * 3

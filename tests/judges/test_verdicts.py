@@ -61,9 +61,7 @@ def test_the_last_verdict_line_counts_and_the_rest_is_kept() -> None:
     assert parsed.text == "Verdict: yes\nNo, wait.\nThat is all."
 
 
-@pytest.mark.parametrize(
-    "text", ["* " * 200_000 + "verdict", "\n" * 200_000, "Verdict:" + " *" * 200_000 + "x"]
-)
+@pytest.mark.parametrize("text", ["* " * 200_000 + "verdict", "\n" * 200_000, "Verdict:" + " *" * 200_000 + "x"])
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
     started = time.perf_counter()
     assert parse_critique(text).verdict is Verdict.UNPARSED
