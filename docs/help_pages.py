@@ -35,7 +35,7 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[s
 
 def page() -> str:
     """The whole page as it should be."""
-    root = click.Context(cli, info_name="tenet", terminal_width=100)
+    root = click.Context(cli, info_name="tenet", **{**cli.context_settings, "terminal_width": 100})
     parts = [f"## `{name}`\n\n```text\n{text.rstrip()}\n```\n" for name, text in commands(cli, root)]
     return "\n".join([HEAD, *parts])
 

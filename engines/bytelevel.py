@@ -65,7 +65,7 @@ class ByteTokenizer:
                 raw += (TURN if token == _CONTROL[TURN] else END).encode()
         return raw.decode("utf-8", "replace")
 
-    def apply_chat_template(self, conversation: list[dict[str, str]], **kwargs: Any) -> str:
+    def apply_chat_template(self, conversation: list[dict[str, Any]], **kwargs: Any) -> str:
         """Every turn as its role on a line of its own, its text, and the end token."""
         text = "".join(f"{TURN}{turn['role']}\n{turn['content']}{END}\n" for turn in conversation)
         return text + (f"{TURN}assistant\n" if kwargs.get("add_generation_prompt") else "")

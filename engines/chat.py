@@ -4,7 +4,8 @@ The template sees a unique mark where each turn's text will stand, so untrusted 
 be taken for template syntax or for another turn. What a template decides by looking at the text itself (cutting a `</think>` block out
 of an earlier turn) it therefore does not do here; white space that it trims around a turn is trimmed.
 
-A system turn that the template refuses or drops is put in front of the first user turn. A model without a template gets a plain
+A system turn that the template refuses or drops is put in front of the first user turn; a template that takes no text but lists of parts
+(those of models that also see) gets such lists. A model without a template gets a plain
 one. Sources of the interface: `apply_chat_template` of transformers 5.
 """
 
@@ -54,7 +55,9 @@ class ChatTemplate:
                 f"chat_template_kwargs: this model's chat template does not read {', '.join(unread)}",
                 hint="take the argument out, or check its spelling against the template in tokenizer_config.json",
             )
-        self._render = _plain_render if self.is_plain else _template_render(tokenizer, dict(kwargs))
+        self._renders: tuple[Render, ...] = (_plain_render,)
+        if not self.is_plain:
+            self._renders = tuple(_template_render(tokenizer, dict(kwargs), parts=parts) for parts in (False, True))
         self._layouts: dict[tuple[str, ...], Layout] = {}
 
     def layout(self, roles: tuple[str, ...]) -> Layout:
@@ -72,35 +75,41 @@ class ChatTemplate:
             raise UsageError("a conversation without turns has no prompt")
         marks = [_mark(turn) for turn in range(len(roles))]
         turns = [(role, f"{_EDGE}{mark}{_EDGE}") for role, mark in zip(roles, marks, strict=True)]
-        try:
-            text = self._checked(turns, marks)
-        except UsageError:
-            if roles[0] != "system" or len(roles) < 2:
-                raise
+        ways = [turns]
+        if roles[0] == "system" and len(roles) > 1:
             role, first = turns[1]
-            text = self._checked([(role, f"{turns[0][1]}\n\n{first}"), *turns[2:]], marks)
-        return _split(text + self.prefill)
+            ways.append([(role, f"{turns[0][1]}\n\n{first}"), *turns[2:]])
+        problems: list[UsageError] = []
+        for render in self._renders:
+            for way in ways:
+                try:
+                    text = self._checked(render, way, marks)
+                except UsageError as error:
+                    problems.append(error)
+                else:
+                    return _split(text + self.prefill)
+        raise problems[0]
 
-    def _checked(self, turns: Sequence[tuple[str, str]], marks: Sequence[str]) -> str:
-        text = self._render(turns, True)
+    def _checked(self, render: Render, turns: Sequence[tuple[str, str]], marks: Sequence[str]) -> str:
+        text = render(turns, True)
         dropped = [turn for turn, mark in enumerate(marks) if mark not in text]
         if dropped:
             raise UsageError(
                 f"the model's chat template drops turn {dropped[0] + 1} of {len(marks)}; it ends in {text[-_TAIL:]!r}",
                 hint="use a model whose template takes this conversation, or take that turn out of the prompts",
             )
-        if not self._opens(turns, text):
+        if not self._opens(render, turns, text):
             raise UsageError(
                 f"the model's chat template does not end in an open assistant turn; it ends in {text[-_TAIL:]!r}",
                 hint="mend `add_generation_prompt` in the model's chat_template, or give a prefill that opens the turn",
             )
         return text
 
-    def _opens(self, turns: Sequence[tuple[str, str]], text: str) -> bool:
+    def _opens(self, render: Render, turns: Sequence[tuple[str, str]], text: str) -> bool:
         """Whether a rendered prompt is where the template would have the assistant's own words begin."""
-        closed = self._render(turns, False)
+        closed = render(turns, False)
         try:
-            whole = self._render([*turns, ("assistant", f"{_EDGE}{_ANSWER}{_EDGE}")], False)
+            whole = render([*turns, ("assistant", f"{_EDGE}{_ANSWER}{_EDGE}")], False)
         except UsageError:
             whole = ""
         head, mark, tail = whole.partition(_ANSWER)
@@ -131,11 +140,13 @@ def _split(text: str) -> Layout:
     return tuple(part for part in (*parts, text[place:]) if part != "")
 
 
-def _template_render(tokenizer: TokenizerLike, kwargs: dict[str, Json]) -> Render:
+def _template_render(tokenizer: TokenizerLike, kwargs: dict[str, Json], *, parts: bool) -> Render:
     from jinja2.exceptions import TemplateError
 
     def render(turns: Sequence[tuple[str, str]], opened: bool) -> str:
-        conversation = [{"role": role, "content": text} for role, text in turns]
+        conversation = [
+            {"role": role, "content": [{"type": "text", "text": text}] if parts else text} for role, text in turns
+        ]
         try:
             return str(
                 tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=opened, **kwargs)

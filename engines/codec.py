@@ -48,7 +48,7 @@ class TokenizerLike(Protocol):
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]: ...  # noqa: D102
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str: ...  # noqa: D102
     def get_vocab(self) -> Mapping[str, int]: ...  # noqa: D102
-    def apply_chat_template(self, conversation: list[dict[str, str]], **kwargs: Any) -> Any: ...  # noqa: D102
+    def apply_chat_template(self, conversation: list[dict[str, Any]], **kwargs: Any) -> Any: ...  # noqa: D102
 
 
 class TextCodec:

@@ -67,7 +67,7 @@ def attributes_of(
     """Read every response of both models, and compare attribute by attribute, in the oracle's own order."""
     texts = {prompt.id: prompt.text for prompt in prompts}
     before, after = (_read(oracle, texts, samples) for samples in (base, trained))
-    return [compared(name, before[name], after[name], seed=seed) for name in before if after.get(name)]
+    return [compared(name, before[name], after[name], seed=seed) for name in before if before[name] and after.get(name)]
 
 
 def compared(
@@ -104,6 +104,7 @@ def _read(oracle: Oracle, texts: Mapping[str, str], samples: Sequence[Sample]) -
         if sample.finish is Finish.ERROR:
             continue
         for name, value in oracle(texts[sample.prompt_id], sample.text).items():
+            values = found.setdefault(name, [])
             if value is not None:
-                found.setdefault(name, []).append((sample.prompt_id, value))
+                values.append((sample.prompt_id, value))
     return found

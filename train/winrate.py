@@ -135,7 +135,7 @@ def summed_up(duels: Sequence[Duel], judgements: Sequence[Judgement], judge: Pai
         wins=sum(vote == 1.0 for vote in votes.values()),
         ties=sum(vote == 0.5 for vote in votes.values()),
         losses=sum(vote == 0.0 for vote in votes.values()),
-        identical=sum(duel.base.text == duel.trained.text for duel in duels),
+        identical=sum(duel.settled == 0.5 for duel in duels),
         no_opinion=len(duels) - len(p),
         flipped=sum(flips) / len(flips) if flips else None,
         longer=_longer(duels, votes),

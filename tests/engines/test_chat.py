@@ -1,5 +1,7 @@
 """Prompts follow the model's own chat template, whatever stands in the turns."""
 
+from pathlib import Path
+
 import pytest
 
 from engines.bytelevel import ByteTokenizer
@@ -38,6 +40,38 @@ def test_plain_words_give_the_models_own_prompt(make, turns):
     ids = tokenizer.chat(spans(turns))
     assert tokenizer.decode(ids, skip_special=False) == own
     assert ids == tuple(backend.encode(own, add_special_tokens=False))
+
+
+def trl_templates():
+    """Chat templates of some eighty model families, as TRL ships them."""
+    import trl
+
+    return sorted((Path(trl.__file__).parent / "chat_templates").glob("*.jinja"))
+
+
+def test_the_templates_of_many_families_give_their_own_prompt():
+    backend = zoo.byte_level(["<s>", "</s>"], bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    own = 0
+    for path in trl_templates():
+        backend.chat_template = path.read_text(encoding="utf-8")
+        tokenizer = ChatTokenizer(backend)
+        assert tokenizer.label_set(["A", "B"]), path.name
+        for turns in (TURNS[1:2], TURNS[:2], TURNS[1:], TURNS):
+            text = tokenizer.decode(tokenizer.chat(spans(turns)), skip_special=False)
+            assert all(words in text for _, words in turns), (path.name, text)
+            try:
+                expected = backend.apply_chat_template(messages(turns), tokenize=False, add_generation_prompt=True)
+            except Exception:  # this family takes no system turn, or no plain text
+                continue
+            own += text == expected
+            assert text == expected or any(words not in expected for _, words in turns), path.name
+    assert own > 200
+
+
+def test_a_template_of_parts_gets_parts():
+    parts = zoo.CHATML.replace("{{ m['content'] }}", "{% for p in m['content'] %}{{ p['text'] }}{% endfor %}")
+    tokenizer = ChatTokenizer(with_template(parts))
+    assert tokenizer.chat(spans(TURNS)) == ChatTokenizer(zoo.qwen()).chat(spans(TURNS))
 
 
 def test_a_turn_cannot_open_another():

@@ -191,3 +191,12 @@ def test_the_registry_pulls_in_no_heavy_library():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_library_is_not_shadowed_by_our_module():
+    import transformers
+
+    import engines.transformers
+
+    assert transformers is not engines.transformers
+    assert hasattr(transformers, "AutoTokenizer")

@@ -1,0 +1,264 @@
+"""Whole trainings on a tiny model: what is written, what comes back after a stop, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenet.console import Console
+from tenet.errors import FingerprintMismatch, Interrupted, MissingInput, RunLocked, UsageError
+from tests.train.world import pair_rows, write_jsonl
+from train.config import DpoConfig, LoraConfig, Precision, RewardConfig, SftConfig
+from train.session import TrainResult
+
+pytest.importorskip("trl")
+
+QUIET: dict[str, Any] = {"batch_size": 4, "log_every": 1, "device": "cpu", "seed": 1}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_jsonl(tmp_path / "pairs.jsonl", pair_rows(40, p=lambda draw: 0.6 + 0.4 * draw.random()))
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        yield Console(quiet=True, err=nowhere)
+
+
+def reward(model: Path, data: Path, out: Path, console: Console, *, resume: bool = False, **keys: Any) -> TrainResult:
+    from train.reward import train_reward
+
+    config = RewardConfig(
+        model=str(model), data=str(data), out=str(out), learning_rate=1e-3, eval_share=0.2, **{**QUIET, **keys}
+    )
+    return train_reward(config, console=console, resume=resume)
+
+
+def dpo(model: Path, data: Path, out: Path, console: Console, *, resume: bool = False, **keys: Any) -> TrainResult:
+    from train.dpo import train_dpo
+
+    config = DpoConfig(
+        model=str(model), data=str(data), out=str(out), learning_rate=5e-4, eval_share=0.2, **{**QUIET, **keys}
+    )
+    return train_dpo(config, console=console, resume=resume)
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(folder / "model.safetensors"))
+
+
+def test_a_reward_model(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    out = tmp_path / "out"
+    result = reward(tiny_model, data, out, console, epochs=3)
+    assert result.rows + result.held_out == 40
+    assert {"eval_pair_accuracy", "eval_brier", "eval_ece", "eval_log_loss", "train_loss"} <= set(result.metrics)
+    assert result.metrics["eval_pair_accuracy"] > 0.7
+    record = json.loads((out / "train.json").read_text(encoding="utf-8"))
+    assert record["status"] == "finished"
+    assert record["data"]["soft_labels"] is True
+    assert record["versions"]["trl"] == "1.16.0"
+    assert record["result"]["metrics"] == dict(result.metrics)
+    logged = lines(out)
+    assert [line["step"] for line in logged if "loss" in line] == list(range(1, result.steps + 1))
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "does not say who judged" in card
+    assert "expected calibration error" in card
+    left = {path.name for path in out.iterdir()}
+    assert not left & {"checkpoints", "cache", "training_args.bin"}
+    model = AutoModelForSequenceClassification.from_pretrained(out)
+    assert model.config.num_labels == 1
+    text = AutoTokenizer.from_pretrained(out)("hello", return_tensors="pt")
+    assert model(**text).logits.shape == (1, 1)
+
+
+def test_a_policy_by_dpo_loads_and_has_learnt(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    from transformers import AutoModelForCausalLM
+
+    result = dpo(tiny_model, data, tmp_path / "out", console, epochs=3)
+    assert result.metrics["eval_pair_accuracy"] > 0.7
+    assert result.metrics["label_entropy"] < result.metrics["train_loss"] < 0.6931
+    margins = [line["rewards/margins"] for line in lines(tmp_path / "out") if "rewards/margins" in line]
+    assert margins[-1] > margins[0]
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert type(model).__name__ == "Qwen3ForCausalLM"
+
+
+def test_soft_labels_hold_the_margin_back(tiny_model: Path, tmp_path: Path, console: Console) -> None:
+    """p = 0.6 everywhere: the gap settles near logit(0.6) = 0.41; certain labels run on."""
+    gaps = {}
+    for p in (0.6, 1.0):
+        rows = write_jsonl(tmp_path / f"{p}.jsonl", [{**row, "p_chosen": p} for row in pair_rows(40)])
+        reward(tiny_model, rows, tmp_path / f"out{p}", console, epochs=8, center=0.0)
+        gaps[p] = lines(tmp_path / f"out{p}")[-1]["eval_margin"]
+    assert 0.1 < gaps[0.6] < 0.9
+    assert gaps[1.0] > 2.0
+
+
+def test_sft_learns_the_answers(marked_model: Path, tmp_path: Path, console: Console) -> None:
+    from train.sft import train_sft
+
+    rows = [{"messages": row["prompt"] + row["chosen"]} for row in pair_rows(32)]
+    data = write_jsonl(tmp_path / "sft.jsonl", rows)
+    config = SftConfig(
+        model=str(marked_model), data=str(data), out=str(tmp_path / "out"), learning_rate=3e-3, epochs=4,
+        eval_share=0.2, **QUIET,
+    )  # fmt: skip
+    result = train_sft(config, console=console)
+    losses = [line["loss"] for line in lines(tmp_path / "out") if "loss" in line]
+    assert losses[-1] < 0.7 * losses[0]
+    assert "eval_loss" in result.metrics
+
+
+def test_lora_is_merged_into_an_ordinary_model(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    base = weights(tiny_model)
+    dpo(tiny_model, data, tmp_path / "policy", console, lora=LoraConfig(rank=4), max_steps=4)
+    assert (tmp_path / "policy" / "adapter" / "adapter_config.json").is_file()
+    changed = weights(tmp_path / "policy")
+    assert set(changed) == set(base)
+    assert any(not bool((changed[name] == base[name]).all()) for name in base)
+    AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
+    reward(tiny_model, data, tmp_path / "rewards", console, lora=LoraConfig(rank=4), max_steps=4)
+    loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path / "rewards", num_labels=1)
+    saved = weights(tmp_path / "rewards")["score.weight"]
+    assert bool((loaded.score.weight == saved).all())
+
+
+def test_another_reference(tiny_model: Path, marked_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    result = dpo(
+        tiny_model,
+        data,
+        tmp_path / "out",
+        console,
+        reference=str(marked_model),
+        precompute_reference=False,
+        max_steps=2,
+    )
+    assert result.steps == 2
+
+
+def test_weights_are_saved_as_the_model_had_them(
+    tiny_model: Path, data: Path, tmp_path: Path, console: Console
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    half = tmp_path / "half"
+    AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float16).save_pretrained(half)
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained(half)
+    dpo(half, data, tmp_path / "same", console, max_steps=1)
+    assert {tensor.dtype for tensor in weights(tmp_path / "same").values()} == {torch.float16}
+    dpo(half, data, tmp_path / "full", console, max_steps=1, save_dtype="float32")
+    assert {tensor.dtype for tensor in weights(tmp_path / "full").values()} == {torch.float32}
+
+
+def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send this process a Ctrl-C in the middle of a step."""
+    from train.reward import SoftRewardTrainer
+
+    inner = SoftRewardTrainer.compute_loss
+
+    def compute_loss(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.state.global_step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return inner(self, *args, **kwargs)
+
+    monkeypatch.setattr(SoftRewardTrainer, "compute_loss", compute_loss)
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = reward(tiny_model, data, tmp_path / "whole", console, epochs=2)
+    with monkeypatch.context() as patch:
+        stop_at(5, patch)
+        with pytest.raises(Interrupted) as caught:
+            reward(tiny_model, data, tmp_path / "cut", console, epochs=2)
+    assert caught.value.resume.endswith("--resume")
+    assert "tenet train reward" in caught.value.resume
+    assert json.loads((tmp_path / "cut" / "train.json").read_text(encoding="utf-8"))["status"] == "running"
+    assert not (tmp_path / "cut" / "model.safetensors").exists()
+    resumed = reward(tiny_model, data, tmp_path / "cut", console, resume=True, epochs=2)
+    assert resumed.steps == whole.steps
+    a, b = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert max(float((a[name] - b[name]).abs().max()) for name in a) == 0.0
+    steps = [line["step"] for line in lines(tmp_path / "cut") if "loss" in line]
+    assert steps == list(range(1, whole.steps + 1))
+    again = reward(tiny_model, data, tmp_path / "cut", console, resume=True, epochs=2)
+    assert again.metrics == resumed.metrics  # finished: nothing is done again
+    assert again.seconds == pytest.approx(resumed.seconds, abs=0.1)
+
+
+def test_a_folder_belongs_to_one_training(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    out = tmp_path / "out"
+    reward(tiny_model, data, out, console, max_steps=1)
+    with pytest.raises(UsageError, match="finished training") as caught:
+        reward(tiny_model, data, out, console, max_steps=1)
+    assert "--resume" in str(caught.value)
+    with pytest.raises(FingerprintMismatch, match="max_steps: 1 -> 2"):
+        reward(tiny_model, data, out, console, resume=True, max_steps=2)
+    write_jsonl(data, pair_rows(12))
+    with pytest.raises(FingerprintMismatch, match="data"):
+        reward(tiny_model, data, out, console, resume=True, max_steps=1)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"holds notes.txt"):
+        reward(tiny_model, data, tmp_path / "other", console)
+
+
+def test_one_training_a_folder_at_a_time(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    from train.folder import TrainFolder
+
+    config = RewardConfig(model=str(tiny_model), data=str(data))
+    with TrainFolder.open(tmp_path / "out", config, {}, resume=False), pytest.raises(RunLocked, match="is training in"):
+        TrainFolder.open(tmp_path / "out", config, {}, resume=False)
+
+
+def test_what_is_no_model(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    with pytest.raises(MissingInput, match=r"config\.json"):
+        reward(tmp_path, data, tmp_path / "out", console)
+    with pytest.raises(MissingInput, match="org/unheard-of"):
+        reward(Path("org/unheard-of"), data, tmp_path / "out", console)
+    assert not (tmp_path / "out").exists()
+
+
+def test_conversations_need_a_template(bare_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    with pytest.raises(UsageError, match="no chat template"):
+        dpo(bare_model, data, tmp_path / "out", console)
+
+
+def test_a_reference_of_another_vocabulary(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    import shutil
+
+    from transformers import AutoTokenizer
+
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    tokenizer = AutoTokenizer.from_pretrained(other)
+    tokenizer.add_tokens(["unheard"])
+    tokenizer.save_pretrained(other)
+    with pytest.raises(UsageError, match="another vocabulary"):
+        dpo(tiny_model, data, tmp_path / "out", console, reference=str(other))
+
+
+def test_a_training_that_runs_off_saves_nothing(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+    with pytest.raises(UsageError, match="ran off"):
+        dpo(tiny_model, data, tmp_path / "out", console, max_steps=6, beta=1e38, precision=Precision.FP32)
+    assert not (tmp_path / "out" / "model.safetensors").exists()
