@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
+from accelerate.utils import is_peft_model
 from torch import Tensor
 from trl import DPOConfig as Arguments
 from trl import DPOTrainer
@@ -73,23 +74,43 @@ class SoftDPOTrainer(PairTrainer, DPOTrainer):  # type: ignore[misc]
             loss = loss + self.router_aux_loss_coef * outputs.aux_loss
         return (loss, outputs) if return_outputs else loss
 
+    def compute_ref_log_probs(self, model: Any, inputs: Batch) -> tuple[Tensor, Tensor]:
+        """Give the reference's log-probabilities of the chosen and of the rejected completions, (rows,) each."""
+        if is_peft_model(self.model) or not self._small(model, inputs):
+            found: tuple[Tensor, Tensor] = super().compute_ref_log_probs(model, inputs)
+            return found
+        with torch.no_grad():
+            chosen, rejected = self._by_logits(model, inputs)[1].chunk(2)
+        return chosen, rejected
+
     def _policy(self, model: Any, inputs: Batch) -> tuple[Any, Tensor]:
         """Log-probability of each completion by the policy, (2 * rows,), with the model's outputs."""
+        if self._small(model, inputs):
+            return self._by_logits(model, inputs)
         ids, mask = inputs["input_ids"], inputs["completion_mask"]
-        kwargs = {"input_ids": ids, "attention_mask": inputs["attention_mask"], "use_cache": False}
-        if self.aux_loss_enabled:
-            kwargs["output_router_logits"] = True
-        first = int(mask.argmax(dim=1).min())  # where the earliest completion begins
-        if self._small(model, ids[:, first:]):
-            outputs = model(**kwargs, logits_to_keep=ids.size(1) - first + 1)
-            return outputs, sequence_logps(token_logps(outputs.logits, ids[:, first - 1 :]), mask[:, first - 1 :])
-        outputs = model(**kwargs, labels=ids.masked_fill(mask == 0, _IGNORED), fused_lm_head=True)
+        labels = ids.masked_fill(mask == 0, _IGNORED)
+        outputs = model(**self._model_inputs(inputs), labels=labels, fused_lm_head=True)
         return outputs, sequence_logps(outputs.log_probs, mask)
 
-    def _small(self, model: Any, completions: Tensor) -> bool:
+    def _by_logits(self, model: Any, inputs: Batch) -> tuple[Any, Tensor]:
+        """As `_policy`, by plain logits of the places that predict a completion."""
+        ids, mask = inputs["input_ids"], inputs["completion_mask"]
+        first = int(mask.argmax(dim=1).min())
+        outputs = model(**self._model_inputs(inputs), logits_to_keep=ids.size(1) - first + 1)
+        return outputs, sequence_logps(token_logps(outputs.logits, ids[:, first - 1 :]), mask[:, first - 1 :])
+
+    def _small(self, model: Any, inputs: Batch) -> bool:
         """Whether plain logits fit: on a CPU they take two thirds of the time of TRL's fused head, and more memory."""
-        config = self.accelerator.unwrap_model(model).config.get_text_config()
-        return completions.device.type == "cpu" and 4 * completions.numel() * config.vocab_size <= _LOGITS_BYTES
+        ids, mask = inputs["input_ids"], inputs["completion_mask"]
+        first = int(mask.argmax(dim=1).min())
+        places = ids[:, first:].numel()
+        vocabulary = self.accelerator.unwrap_model(model).config.get_text_config().vocab_size
+        return ids.device.type == "cpu" and first > 0 and 4 * places * vocabulary <= _LOGITS_BYTES
+
+    def _model_inputs(self, inputs: Batch) -> dict[str, Any]:
+        kwargs = {key: inputs[key] for key in ("input_ids", "attention_mask")}
+        routed = {"output_router_logits": True} if self.aux_loss_enabled else {}
+        return {**kwargs, "use_cache": False, **routed}
 
     def _reference(self, inputs: Batch) -> Tensor:
         """Log-probability of each completion by the reference, (2 * rows,), without gradient."""
