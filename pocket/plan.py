@@ -23,7 +23,7 @@ HELD_OUT_SEED: Final = 1_000_003
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of each thing. `held_out` counts prompts that the trained policy has never seen; steps are optimiser steps."""
+    """How much of each thing. `held_out` counts prompts that the policy is not trained on; epochs are passes over the pairs."""
 
     prompts: int
     samples: int
@@ -32,8 +32,8 @@ class Sizes:
     dpo_epochs: float
 
 
-FULL: Final = Sizes(prompts=300, samples=4, held_out=250, reward_epochs=1.0, dpo_epochs=4.0)
-QUICK: Final = Sizes(prompts=40, samples=3, held_out=40, reward_epochs=1.0, dpo_epochs=2.0)
+FULL: Final = Sizes(prompts=300, samples=4, held_out=250, reward_epochs=1.0, dpo_epochs=1.5)
+QUICK: Final = Sizes(prompts=40, samples=3, held_out=40, reward_epochs=1.0, dpo_epochs=1.0)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def trl_arguments(config: TrainConfig, checkpoints: Path, *, cpu: bool, precisio
         "warmup_steps": config.warmup,  # below 1, transformers takes it as a share
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
-        "train_sampling_strategy": "group_by_length",
+        "train_sampling_strategy": "group_by_length",  # by `train.sampler`
         "max_length": None,
         "logging_steps": config.log_every,
         "logging_nan_inf_filter": False,

@@ -103,7 +103,7 @@ class TrainFolder:
         steps = [
             (int(found.name.rpartition("-")[2]), found)
             for found in self.checkpoints.glob("checkpoint-*")
-            if (found / "trainer_state.json").is_file()
+            if _whole(found / "trainer_state.json")
         ]
         return max(steps)[1] if steps else None
 
@@ -149,6 +149,14 @@ def read_record(path: Path) -> dict[str, Any] | None:
     except ValueError as error:
         raise InvalidInput("The record of a training cannot be read.", [Problem(str(error), file)]) from error
     return record
+
+
+def _whole(file: Path) -> bool:
+    try:
+        json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _require_free(path: Path) -> None:

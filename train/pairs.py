@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from train.calibration import held_out_metrics
+from train.sampler import ByLength
 
 LABELS: Final = ("p_chosen", "weight")
 
@@ -42,7 +43,7 @@ def taken_labels(inputs: Batch) -> tuple[Tensor | None, Tensor | None]:
     return inputs.pop("p_chosen", None), inputs.pop("weight", None)
 
 
-class PairTrainer:
+class PairTrainer(ByLength):
     """Mixin: put it in front of a TRL trainer whose `compute_loss` calls `observe` with each batch's gaps."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

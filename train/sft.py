@@ -12,14 +12,15 @@ from trl import SFTConfig as Arguments
 from trl import SFTTrainer
 
 from train.config import SftConfig
+from train.sampler import ByLength
 from train.session import Job, TrainResult, run_training
 
 if TYPE_CHECKING:
     from tenet.console import Console
 
 
-class Trainer(SFTTrainer):  # type: ignore[misc]
-    """An SFTTrainer that leaves the model card to `train.card`."""
+class Trainer(ByLength, SFTTrainer):  # type: ignore[misc]
+    """An SFTTrainer with rows of like length in a batch, which leaves the model card to `train.card`."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write nothing."""

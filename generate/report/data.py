@@ -43,7 +43,8 @@ def gather(path: Path, *, evaluation: Path | None = None, trainings: Sequence[Pa
         stats = read_json(path / STATS)
         principles = principles_of(run)
         ids = [principle.id for principle in principles.file.active] if principles.file else []
-        measured = evaluation_of(read_json(evaluation or path / EVALUATION), ids)
+        file = evaluation or path / EVALUATION
+        measured = evaluation_of(read_json(file), ids, file.with_name(f"{file.stem}-responses.jsonl"))
         numbers = _findings(run, found, principles, measured)
         return _report(run, found, stats, principles, numbers, trainings_of(trainings or _train_folders(path)))
 
@@ -60,7 +61,7 @@ def _report(
     policies = facts.policy_facts(run.config.get("policy"))
     verdicts = found.verdicts
     return ReportData(
-        name=run.name,
+        name=str(run.config.get("name") or run.name),
         created=_when(run.created),
         version=metadata.version("tenet-rlaif"),
         principles_name=principles.name,

@@ -12,20 +12,24 @@ from typing import Final
 
 from generate.report.curves import curves
 from generate.report.facts import model_name
-from generate.report.model import AttributeRow, Change, Evaluation, Rate, Training
+from generate.report.model import Answers, AttributeRow, Change, Evaluation, Rate, Training
 from generate.report.source import as_mapping, read_json
 from generate.report.words import number, percent, plural, seconds
-from tenet.ids import Json
+from tenet.ids import Json, unit_interval
 
+SHOWN_ANSWERS, SHOWN_CHARACTERS = 3, 2000
 RECORD, METRICS = "train.json", "metrics.jsonl"
 KINDS: Final = {"sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy by DPO", "ppo": "Policy by PPO"}
 _ORDER: Final = tuple(KINDS)
 
 
-def evaluation_of(value: Mapping[str, Json], asked: Collection[str] = ()) -> Evaluation | None:
+def evaluation_of(
+    value: Mapping[str, Json], asked: Collection[str] = (), responses: Path | None = None
+) -> Evaluation | None:
     """What an `evaluation.json` says; None for an empty one.
 
     An attribute is asked for where its name is one of `asked` (the ids of the principles) or of the file's own `asked`.
+    `responses` is the file of answers that was written beside it; some are shown.
     """
     if not value:
         return None
@@ -44,7 +48,16 @@ def evaluation_of(value: Mapping[str, Json], asked: Collection[str] = ()) -> Eva
         judge=model_name(judge.get("name")),
         self_judged=judge.get("self_judged") is True,
         facts=tuple(_evaluation_facts(value)),
+        answers=answers_of(responses) if responses else (),
     )
+
+
+def answers_of(path: Path) -> tuple[Answers, ...]:
+    """A few answers of both policies, drawn by the hash of their prompt; equal answers are passed over."""
+    found = {str(line.get("prompt")): line for line in _lines(path) if line.get("base") != line.get("trained")}
+    drawn = sorted(found, key=lambda prompt: unit_interval("answers", prompt))[:SHOWN_ANSWERS]
+    texts = [(prompt, str(found[prompt].get("base")), str(found[prompt].get("trained"))) for prompt in drawn]
+    return tuple(Answers(*(text[:SHOWN_CHARACTERS] for text in three)) for three in texts)
 
 
 def _attribute(value: Mapping[str, Json], asked: Collection[str]) -> AttributeRow | None:
@@ -130,7 +143,7 @@ def _facts(record: Mapping[str, Json]) -> list[tuple[str, str]]:
 
 
 def _lines(path: Path) -> list[Mapping[str, object]]:
-    """The log lines of a training; a last line that a kill cut short is left out."""
+    """A file of JSON lines; one that a kill cut short is left out."""
     if not path.is_file():
         return []
     found: list[Mapping[str, object]] = []

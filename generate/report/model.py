@@ -209,6 +209,15 @@ class AttributeRow:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What both policies answered to one held-out prompt."""
+
+    prompt: str
+    base: str
+    trained: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What the trained policy does on prompts that it was not trained on, beside the base policy."""
 
@@ -220,6 +229,7 @@ class Evaluation:
     judge: str = ""
     self_judged: bool = False
     facts: tuple[tuple[str, str], ...] = ()
+    answers: tuple[Answers, ...] = ()
 
 
 @dataclass(frozen=True)

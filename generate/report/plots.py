@@ -50,12 +50,14 @@ class BarPlot:
 
 @dataclass(frozen=True)
 class Path:
-    """One line: an SVG path in the square of 100 by 100, and where its last point stands."""
+    """One line: an SVG path in the square of 100 by 100, its last value, and where that stands (percent, pixels)."""
 
     label: str
     path: str
     last: str
     index: int
+    x: float
+    y: float
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,21 @@ def lines(curve: Curve, *, height: float = 150.0) -> LinePlot | None:
     y = ticks(min(ys), max(ys), 4)
     left, right = min(xs), max(*xs, min(xs) + 1e-9)
 
+    def at(point: tuple[float, float]) -> tuple[float, float]:
+        return 100 * (point[0] - left) / (right - left), 100 * (y[-1] - point[1]) / (y[-1] - y[0])
+
     def place(point: tuple[float, float]) -> str:
-        return f"{100 * (point[0] - left) / (right - left):.2f} {100 * (y[-1] - point[1]) / (y[-1] - y[0]):.2f}"
+        return "{:.2f} {:.2f}".format(*at(point))
 
     paths = tuple(
-        Path(label, "M" + " L".join(place(point) for point in points), short(points[-1][1]), index)
+        Path(
+            label,
+            "M" + " L".join(place(point) for point in points),
+            short(points[-1][1]),
+            index,
+            at(points[-1])[0],
+            height * at(points[-1])[1] / 100,
+        )
         for index, (label, points) in enumerate(series)
         if points
     )

@@ -61,7 +61,8 @@ def test_dpo(tiny_model: Path, tmp_path: Path, precomputed: bool, monkeypatch: p
     settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": precomputed}
     stock = losses(built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings))
     assert max(stock) - min(stock) > 0.01
-    plain = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings))
+    others = [{**row, "source": "ai"} for row in CERTAIN]  # TRL keeps references by what the rows hold
+    plain = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, others, tmp_path, **settings))
     assert plain[0] == pytest.approx(stock[0], abs=1e-6)
     assert plain == pytest.approx(stock, abs=5e-6)  # two ways to the same float32 numbers, steps apart
     monkeypatch.setattr(dpo, "_LOGITS_BYTES", 0)  # TRL's fused head, as on a GPU

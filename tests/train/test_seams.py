@@ -28,6 +28,7 @@ def test_the_methods_that_are_replaced() -> None:
         assert parameters(trainer.log) == ["self", "logs", "start_time"]
         assert "create_model_card" in dir(trainer)
         assert "evaluation_loop" in dir(trainer)
+        assert parameters(trainer._get_train_sampler) == ["self", "train_dataset"]
     assert parameters(DPOTrainer._prepare_dataset) == ["self", "dataset", "processing_class", "args", "dataset_name"]
     assert parameters(DPOTrainer.compute_ref_log_probs) == ["self", "model", "inputs"]
 
