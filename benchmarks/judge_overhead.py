@@ -39,7 +39,7 @@ WORDS = [f"{stem}{end}" for stem in ("print", "cable", "thank", "switch", "wait"
 SAMPLES, RESPONSE_WORDS, PROMPT_WORDS, PRINCIPLES = 4, 150, 40, 5
 
 
-class Instant:
+class Instant(Engine):
     """A model's tokenizer with answers that take no time."""
 
     info = EngineInfo("instant", "instant")
@@ -47,8 +47,13 @@ class Instant:
     max_length = 1 << 20
 
     def __init__(self, tokenizer: ChatTokenizer) -> None:
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self._read = LabelRead((-0.5, -1.5), Usage(500, 0, 400))
+
+    @property
+    def tokenizer(self) -> ChatTokenizer:
+        """The model's own."""
+        return self._tokenizer
 
     def read_labels(self, requests: Sequence[Request], labels: Sequence[TokenIds]) -> list[LabelRead]:  # noqa: ARG002
         """Give every question the same answer."""

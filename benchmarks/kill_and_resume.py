@@ -3,6 +3,7 @@
     python -m benchmarks.kill_and_resume                      # scripted engine: exported bytes must be equal
     python -m benchmarks.kill_and_resume --engine transformers --prompts 60
                                                               # pocket models: ids equal, p within 1e-3
+    python -m benchmarks.kill_and_resume --schedule '{kind: knockout, second_order: close}'      # questions in waves
 
 An uninterrupted run is made first and timed; each kill (SIGKILL, so no handler runs) then falls at random between the start of the process
 and a tenth of the whole work. After every kill the recorded rows are read and compared with those seen before. Exits 1 if anything does not
@@ -43,7 +44,7 @@ class Tally:
     vanished: int = 0
 
 
-def write_run(folder: Path, engine: str, prompts: int) -> Path:
+def write_run(folder: Path, engine: str, prompts: int, schedule: str = "round-robin") -> Path:
     """A run.yaml with its prompts; returns the file."""
     from pocket import world
 
@@ -54,7 +55,8 @@ def write_run(folder: Path, engine: str, prompts: int) -> Path:
     (folder / "run.yaml").write_text(
         f"name: killed\nprinciples: pocket/courteous\nprompts: {{path: prompts.jsonl}}\n"
         f"policy: {{engine: {engine}, model: '{models[0]}', samples: 4, max_tokens: 64, {options}}}\n"
-        f"judge: {{engine: {engine}, model: '{models[1]}', batch: 64, {options}}}\n"
+        f"judge: {{engine: {engine}, model: '{models[1]}', {options}}}\n"
+        f"schedule: {schedule}\n"
     )
     return folder / "run.yaml"
 
@@ -142,11 +144,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--prompts", type=int, default=300)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--schedule", default="round-robin", help="as in run.yaml, for example {kind: knockout, second_order: close}"
+    )
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        file = write_run(folder, asked.engine, asked.prompts)
+        file = write_run(folder, asked.engine, asked.prompts, asked.schedule)
         began = time.monotonic()
         run_once(command(file, folder / "whole"), None)
         seconds = time.monotonic() - began

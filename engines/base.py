@@ -7,9 +7,11 @@ log-probabilities of a few label tokens at the first position of the answer. Wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
 from tenet.ids import Json
 from tenet.records import Finish
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from engines.prompting import ChatTokenizer
 
 TokenIds = tuple[int, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Capabilities:
     """What an engine can do, in its own words.
 
     `deterministic`: equal requests give bit-equal results whatever they are batched with. `batch`: how many requests a call should
-    carry for the engine to run near its full speed.
+    carry for the engine to run near its full speed. `cache_block`: a prefix cache holds whole blocks of so many tokens.
     """
 
     label_logprobs: bool
@@ -33,6 +36,7 @@ class Capabilities:
     deterministic: bool
     prefix_cache: bool
     batch: int = 64
+    cache_block: int = 16
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,14 @@ class Completion:
 class LabelRead:
     """Natural-log probabilities of each label at the next position, over the whole vocabulary, before any temperature.
 
-    `logprobs[i]` is the log of the summed probability of label i's surface variants; empty when `error` is set.
+    `logprobs[i]` is the log of the summed probability of label i's surface variants; empty when `error` is set. Where `kind` is "text"
+    the model only wrote a label, whose log-probability is given as 0: a vote without a confidence.
     """
 
     logprobs: tuple[float, ...]
     usage: Usage
     error: str = ""
+    kind: Literal["logprobs", "text"] = "logprobs"
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,15 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """A host of one model. Use as a context manager, or call `close`; closing twice is harmless."""
+    """A host of one model. Use as a context manager, or call `close`; closing twice is harmless. Hosts inherit from this."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def info(self) -> EngineInfo:
@@ -152,6 +166,48 @@ class Engine(Protocol):
         """
         ...
 
+    def stream_labels(self, requests: Iterable[Request], labels: Sequence[TokenIds]) -> Iterator[tuple[int, LabelRead]]:
+        """Read the labels of requests without end: (place, result), in the order in which results are ready.
+
+        A request is taken from `requests` when the engine has room for it, in the caller's thread; `place` counts them from 0. Hosts
+        that answer a whole call at once, as here, take a full batch and then give it back.
+
+        Raises:
+            EngineError: see `read_labels`; results that were ready before it have been given.
+        """
+        place = 0
+        for group in batched(requests, self.capabilities.batch):
+            yield from enumerate(self.read_labels(group, labels), place)
+            place += len(group)
+
+    def stream_completions(
+        self, requests: Iterable[Request], params: SamplingParams
+    ) -> Iterator[tuple[int, Completion]]:
+        """Complete requests without end; see `stream_labels`.
+
+        Raises:
+            EngineError: see `generate`.
+        """
+        place = 0
+        for group in batched(requests, self.capabilities.batch):
+            yield from enumerate(self.generate(group, params), place)
+            place += len(group)
+
+    def check(self) -> None:
+        """Make sure that the host answers, before any work is given to it. Hosts in this process have nothing to check.
+
+        Raises:
+            EngineError: it does not answer, does not know the model or refuses the key; with the cure.
+        """
+        return
+
     def close(self) -> None:
         """Free the model and its memory."""
         ...
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items in their order; the last one may be short."""
+    source = iter(items)
+    while group := list(islice(source, size)):
+        yield group

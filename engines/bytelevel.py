@@ -57,11 +57,13 @@ class ByteTokenizer:
         clean_up_tokenization_spaces: bool,  # noqa: ARG002 - there is nothing to clean
     ) -> str:
         """Text of bytes; what is no UTF-8 becomes U+FFFD."""
+        if skip_special_tokens:
+            return bytes([token for token in ids if token < 256]).decode("utf-8", "replace")
         raw = bytearray()
         for token in ids:
             if token < 256:
                 raw.append(token)
-            elif not skip_special_tokens:
+            else:
                 raw += (TURN if token == _CONTROL[TURN] else END).encode()
         return raw.decode("utf-8", "replace")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from engines.base import (
     Capabilities,
@@ -40,13 +40,10 @@ from tenet.errors import MissingInput, UsageError
 from tenet.ids import Json
 from tenet.records import Finish
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
 _MISSING: Final = "this request is not in the recording"
 
 
-class RecordedEngine:
+class RecordedEngine(Engine):
     """A recording in a model's place. Prompts are made with the recorded model's tokenizer, chat template arguments and prefill.
 
     Raises:
@@ -84,14 +81,6 @@ class RecordedEngine:
             template_hash=self._tokenizer.template_hash,
             parameters=info["parameters"],
         )
-
-    def __enter__(self) -> RecordedEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def info(self) -> EngineInfo:
@@ -135,7 +124,7 @@ class RecordedEngine:
         """Nothing to free."""
 
 
-class RecordingEngine:
+class RecordingEngine(Engine):
     """Another engine, whose answers are also written to a folder as they come; a recording that is there is added to.
 
     Raises:
@@ -154,14 +143,6 @@ class RecordingEngine:
         path.write_text(json.dumps(told, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
         drop_torn_line(folder / ROWS_FILE)
         self._rows = (folder / ROWS_FILE).open("a", encoding="utf-8")
-
-    def __enter__(self) -> RecordingEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def info(self) -> EngineInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 ENGINES: Final[dict[str, str]] = {
     "transformers": "engines.transformers:TransformersEngine",
     "vllm": "engines.vllm:VllmEngine",
+    "http": "engines.http:HttpEngine",
     "recorded": "engines.recorded:RecordedEngine",
     "scripted": "engines.scripted:ScriptedEngine",
 }
+REMOTE: Final = frozenset({"http"})
+"""The engines whose model is behind an address (`base_url`)."""
 
 
 def create_engine(
@@ -26,18 +29,24 @@ def create_engine(
     *,
     chat_template_kwargs: Mapping[str, Json] | None = None,
     prefill: str = "",
+    base_url: Sequence[str] = (),
     options: Mapping[str, Json] | None = None,
 ) -> Engine:
-    """Start an engine with a model: a folder or Hub id, a recording's folder, or a script's rule.
+    """Start an engine with a model: a folder or Hub id, a recording's folder, a script's rule, or the name that servers know it by.
 
     Raises:
-        UsageError: no engine of this name, or options that it does not take.
+        UsageError: no engine of this name, options that it does not take, or addresses for one that runs in this process.
         MissingInput: the model or the engine's package is not there.
         EngineError: the engine cannot start.
     """
     if name not in ENGINES:
         raise UsageError(f"engine: {name!r} is none of {', '.join(ENGINES)}")
+    if base_url and name not in REMOTE:
+        raise UsageError(f"the engine {name} runs in this process and takes no address", hint="leave base_url out")
     module, _, attribute = ENGINES[name].partition(":")
     maker = getattr(import_module(module), attribute)
-    engine: Engine = maker(model, chat_template_kwargs=chat_template_kwargs, prefill=prefill, options=options or {})
+    where = {"base_url": tuple(base_url)} if name in REMOTE else {}
+    engine: Engine = maker(
+        model, chat_template_kwargs=chat_template_kwargs, prefill=prefill, options=options or {}, **where
+    )
     return engine

@@ -8,9 +8,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engines.base import Capabilities, Completion, EngineInfo, LabelRead, Request, SamplingParams, TokenIds, Usage
+from engines.base import (
+    Capabilities,
+    Completion,
+    Engine,
+    EngineInfo,
+    LabelRead,
+    Request,
+    SamplingParams,
+    TokenIds,
+    Usage,
+)
 from engines.bytelevel import ByteTokenizer
 from engines.options import Kinds, checked
 from engines.prompting import ChatTokenizer
@@ -19,9 +29,6 @@ from engines.rules import Rule, pair_of, reply
 from tenet.errors import EngineError
 from tenet.ids import Json, unit_interval
 from tenet.records import Finish
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _NUMBER: Final = (int, float)
 OPTIONS: Final[Kinds] = {
@@ -39,7 +46,7 @@ OPTIONS: Final[Kinds] = {
 }
 
 
-class ScriptedEngine:
+class ScriptedEngine(Engine):
     """A rule (`longer`, `shorter`, `hash`, `word:WORD`) in a model's place.
 
     Options: `gain` multiplies the log-odds (1); `noise` is the spread of what is added to them, `position_bias` what the response shown
@@ -78,14 +85,6 @@ class ScriptedEngine:
             template_hash=self._tokenizer.template_hash,
             parameters={name: number[name] for name in sorted(number) if name != "latency"},
         )
-
-    def __enter__(self) -> ScriptedEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def info(self) -> EngineInfo:

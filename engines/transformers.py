@@ -10,11 +10,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
-from engines.base import Capabilities, Completion, EngineInfo, LabelRead, Request, SamplingParams, TokenIds, Usage
+from engines.base import (
+    Capabilities,
+    Completion,
+    Engine,
+    EngineInfo,
+    LabelRead,
+    Request,
+    SamplingParams,
+    TokenIds,
+    Usage,
+)
 from engines.batching import batches, shared_stems, unshared
 from engines.decoding import Decoder
 from engines.loading import (
@@ -37,9 +47,6 @@ from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
 from tenet.records import Finish
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
 OPTIONS: Final[Kinds] = {
     "device": str,
     "dtype": str,
@@ -59,7 +66,7 @@ _NAN: Final = "the model gave NaN"
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-class TransformersEngine:
+class TransformersEngine(Engine):
     """One causal language model from a folder or the Hub; its weights are loaded when it is first asked.
 
     Options: `device` (cpu, cuda, ...; default: a GPU if there is one), `dtype` (float32, bfloat16, float16; default: float32 on a CPU,
@@ -109,14 +116,6 @@ class TransformersEngine:
             parameters={"dtype": str(dtype).removeprefix("torch."), "trust_remote_code": source.trust_remote_code},
         )
 
-    def __enter__(self) -> TransformersEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def info(self) -> EngineInfo:
         """What identifies the model."""
@@ -126,8 +125,9 @@ class TransformersEngine:
     def capabilities(self) -> Capabilities:
         """Reads labels and generates; the last bits of a probability depend on what a prompt is batched with."""
         return Capabilities(
-            label_logprobs=True, generates=True, deterministic=False, prefix_cache=self._reuse, batch=2 * self._rows
-        )
+            label_logprobs=True, generates=True, deterministic=False, prefix_cache=self._reuse,
+            batch=2 * self._rows, cache_block=1,
+        )  # fmt: skip
 
     @property
     def tokenizer(self) -> ChatTokenizer:

@@ -9,9 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from engines.base import Capabilities, Completion, EngineInfo, LabelRead, Request, SamplingParams, TokenIds, Usage
+from engines.base import (
+    Capabilities,
+    Completion,
+    Engine,
+    EngineInfo,
+    LabelRead,
+    Request,
+    SamplingParams,
+    TokenIds,
+    Usage,
+)
 from engines.loading import (
     ModelSource,
     context_length,
@@ -27,9 +37,6 @@ from engines.vllm_process import VllmProcess
 from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
 from tenet.records import Finish
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _OURS: Final = frozenset({"model", "tokenizer", "revision", "tokenizer_revision", "seed", "skip_tokenizer_init"})
 _NEUTRAL: Final = frozenset(
@@ -54,10 +61,11 @@ _CPU_CACHE: Final = 2 * 2**30
 _CPU_BLOCK: Final = (
     32  # the least it takes: three times as much of a judge's prompts comes from the cache as with its default, 128
 )
+_GPU_BLOCK: Final = 16
 _FLOOR: Final = -1e4
 
 
-class VllmEngine:
+class VllmEngine(Engine):
     """One model in `vllm.LLM`, which is started when it is first asked.
 
     Options are `revision` and vLLM's own engine arguments (`tensor_parallel_size`, `max_model_len`, `dtype`, `quantization`, ...).
@@ -94,6 +102,7 @@ class VllmEngine:
         self._vocabulary = int(config.get_text_config(decoder=True).vocab_size)
         self._eos = sorted(eos_ids(config, load_generation_config(source), hf_tokenizer))
         self._caching = arguments["enable_prefix_caching"] is True
+        self._block = int(arguments.get("block_size") or _GPU_BLOCK)
         told = {name: value for name, value in chosen.items() if name not in _NEUTRAL}
         self._info = EngineInfo(
             engine="vllm",
@@ -121,14 +130,6 @@ class VllmEngine:
                 ours["kv_cache_memory_bytes"] = _CPU_CACHE
         return {**ours, **chosen}
 
-    def __enter__(self) -> VllmEngine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def info(self) -> EngineInfo:
         """What identifies the model."""
@@ -138,8 +139,9 @@ class VllmEngine:
     def capabilities(self) -> Capabilities:
         """Reads labels and generates; the last bits of a probability depend on what a prompt is batched with."""
         return Capabilities(
-            label_logprobs=True, generates=True, deterministic=False, prefix_cache=self._caching, batch=512
-        )
+            label_logprobs=True, generates=True, deterministic=False, prefix_cache=self._caching,
+            batch=512, cache_block=self._block,
+        )  # fmt: skip
 
     @property
     def tokenizer(self) -> ChatTokenizer:

@@ -47,6 +47,24 @@ def run_options(command: F) -> F:
         click.option(
             "--relabel", is_flag=True, help="Judge anew what an edited principles file touches, and nothing else."
         ),
+        click.option(
+            "--max-failures",
+            type=click.FloatRange(0, 1),
+            metavar="SHARE",
+            help="Stop (exit 4) when more than this share of a step fails. Default: 0.02.",
+        ),
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Stop before the run has spent more tokens than N in all, prompt and completion together.",
+        ),
+        click.option(
+            "--max-cost",
+            type=click.FloatRange(0, min_open=True),
+            metavar="X",
+            help="Stop before the run has cost more than X in all, by the prices in run.yaml.",
+        ),
         click.option("--retry-failed", is_flag=True, help="Ask once more for what was given up."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ]
@@ -57,25 +75,38 @@ def run_options(command: F) -> F:
 
 @click.command()
 @run_options
-@click.option("--dry-run", is_flag=True, help="Print calls and tokens, and spend nothing.")
-def generate(dry_run: bool, as_json: bool, **given: Any) -> None:
+@click.option("--dry-run", is_flag=True, help="Print calls, tokens, time and price, and ask nothing.")
+@click.option(
+    "--probe",
+    type=click.IntRange(2),
+    metavar="N",
+    help="With --dry-run: draw the samples of N prompts first, so that the plan has real lengths. They are kept.",
+)
+def generate(dry_run: bool, probe: int | None, as_json: bool, **given: Any) -> None:
     """Sample, judge and pair: from prompts to a preference dataset.
 
     Goes on where the run of that name stands; nothing recorded is asked twice. Stop it with Ctrl-C.
 
     \b
     Examples:
-      tenet generate run.yaml --dry-run
+      tenet generate run.yaml --dry-run --probe 200
+      tenet generate run.yaml --max-cost 20
       tenet generate run.yaml --limit 200 --set pairs.min_margin=0.5
       tenet generate --principles helpfulness --prompts prompts.jsonl --policy MODEL --judge MODEL
     """
     from generate.pipeline import ALL
     from generate.pipeline import dry_run as count
-    from generate.show import show_plan
+    from generate.pipeline import probe as draw_some
+    from generate.show_plan import show_plan
 
     console = Console(json=as_json)
+    if probe is not None and not dry_run:
+        raise UsageError("--probe is for a plan", hint="add --dry-run, or leave --probe out")
     if dry_run:
-        show_plan(count(_order(given, ALL)), console)
+        order = _order(given, ALL)
+        if probe is not None:
+            draw_some(order, probe, console)
+        show_plan(count(order), console, probed=probe or 0)
         return
     _carry_out(_order(given, ALL), console)
 
@@ -154,6 +185,32 @@ def export(run: Path, formats: tuple[str, ...], out: Path | None, as_json: bool)
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--samples",
+    type=click.IntRange(2, 64),
+    metavar="N",
+    help="Simulate N responses to a prompt. Default: as the run has them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def schedule(run: Path, samples: int | None, as_json: bool) -> None:
+    """Simulate schedules on a run's own statistics, and recommend one.
+
+    Measures how noisy and how biased the judge's recorded answers are, plays each schedule on simulated
+    prompts of that kind, and names the cheapest that loses next to nothing against judging every pair in both
+    orders. Asks no model; what is truly better here is so by the judge's own consistent view, not by people's.
+
+    \b
+    Example:
+      tenet generate run.yaml --limit 200
+      tenet schedule runs/support --samples 8
+    """
+    from generate.advise import advise, show_advice
+
+    show_advice(advise(_folder(run), samples), Console(json=as_json))
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: report.html in the run.")
 def report(run: Path, out: Path | None) -> None:
     """Write one self-contained page about a run: what it asked, what it found, how far to trust it.
@@ -196,7 +253,10 @@ def _order(given: dict[str, Any], steps: Collection[Any]) -> Any:
                 f"no run.yaml, and without one {', '.join(missing)} must be given", hint="tenet generate --help"
             )
         config = make_config({}, RunConfig, words)
-    return Order(config, given["runs"] / config.name, _command(), steps, given["relabel"], given["retry_failed"])
+    return Order(
+        config, given["runs"] / config.name, _command(), steps, given["relabel"], given["retry_failed"],
+        given["max_tokens"], given["max_cost"],
+    )  # fmt: skip
 
 
 def _short(given: dict[str, Any]) -> list[str]:
@@ -204,6 +264,7 @@ def _short(given: dict[str, Any]) -> list[str]:
     words = {
         "principles": given["principles"], "prompts.path": given["prompts"], "policy.model": given["policy"],
         "judge.model": given["judge"], "name": given["name"], "prompts.limit": given["limit"],
+        "max_failures": given["max_failures"],
     }  # fmt: skip
     if given["config"] is None and not given["name"]:
         words["name"] = Path(given["principles"] or "run").stem
@@ -229,5 +290,8 @@ def _folder(run: Path) -> Path:
 
 def _command() -> str:
     """The command as it was given, to be given again; without the flags that are for once."""
-    once = {"--relabel", "--retry-failed"}
-    return shlex.join(["tenet", *(word for word in sys.argv[1:] if word not in once)])
+    once = {"--relabel", "--retry-failed", "--dry-run"}
+    words = sys.argv[1:]
+    probes = {place + n for place, word in enumerate(words) if word == "--probe" for n in (0, 1)}
+    kept = [word for place, word in enumerate(words) if place not in probes and not word.startswith("--probe=")]
+    return shlex.join(["tenet", *(word for word in kept if word not in once)])

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from constitution.model import Constitution
 from generate.shards import shards_of
+from tenet.budget import Meter
 from tenet.console import Console
 from tenet.records import Prompt, Sample
 from tenet.runconfig import RunConfig
@@ -34,8 +35,9 @@ PREFERENCES = "preferences"
 
 @dataclass
 class Context:
-    """One command at work on one run. `reports` collects what each stage came to, `left_out` why pairs were not
-    made, once they are `derived`.
+    """One command at work on one run. `meter` counts what it spends, `reports` collects
+    what each stage came to, `left_out` why pairs were not
+    made and `unlinked` the prompts whose responses the answers do not link, once they are `derived`.
     """
 
     run: Run
@@ -44,8 +46,10 @@ class Context:
     prompts: Sequence[Prompt]
     console: Console
     retry_failed: bool = False
+    meter: Meter = field(default_factory=Meter)
     reports: dict[Step, StageReport] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    unlinked: int = 0
     derived: bool = False
 
     @cached_property

@@ -11,13 +11,18 @@ from collections.abc import Iterable, Sequence
 
 from constitution.model import Constitution
 from generate.context import PREFERENCES, Context, Step
+from generate.orders import make_asking, position_bias
 from generate.pairs import choose
-from generate.rank import rank
+from generate.questions import calibration_shards
+from generate.rank import parts, rank
+from generate.rounds import Question, Subject, calibration
+from generate.schedule import field_of
+from generate.shards import PROMPTS_PER_SHARD
 from judges.aggregate import preferences
 from tenet.ids import content_id
 from tenet.records import Judgement, Preference, PreferencePair, Prompt
 from tenet.runconfig import PairsConfig
-from tenet.runs import Row
+from tenet.runs import Row, Stage
 
 NO_OPINION = "no response pair was judged"
 
@@ -25,39 +30,54 @@ NO_OPINION = "no response pair was judged"
 def derive(context: Context) -> int:
     """Write the preferences and pairs of every shard; gives the number of pairs. `context.left_out` counts why others were not made."""
     judged = context.run.stage(Step.JUDGEMENTS, Judgement)
+    bias = _bias(context, judged)
     told = context.run.stage(PREFERENCES, Preference)
     chosen = context.run.stage(Step.PAIRS, PreferencePair)
     left_out: Counter[str] = Counter()
-    total = counted = 0
+    total = counted = apart = 0
     for number, prompts in enumerate(context.shards):
-        found = preferences_of(prompts, judged.records(number, ok=None), context.constitution)
-        pairs, reasons = pairs_of(prompts, found, context.config.pairs, context.config.seed)
+        judgements = list(judged.records(number, ok=None))
+        found = preferences_of(prompts, judgements, context.constitution, bias=bias)
+        pairs, reasons = pairs_of(prompts, found, context.config.pairs, context.config.seed, one_order=bias is not None)
+        apart += unlinked(judgements, found, one_order=bias is not None)
         left_out.update(reasons)
         told.replace(number, [Row(_preference_key(one), one, ok=True) for one in found])
         chosen.replace(number, [Row(pair.id, pair, ok=True) for pair in pairs])
         total, counted = total + len(pairs), counted + len(found)
     told.plan(counted)
     chosen.plan(total)
-    context.left_out, context.derived = dict(left_out), True
+    context.left_out, context.unlinked, context.derived = dict(left_out), apart, True
+    if apart:
+        context.console.say(
+            f"{apart:,} prompts: the answered comparisons do not link all responses that were compared; pairs come from "
+            "the largest linked group"
+        )
     return total
 
 
 def preferences_of(
-    prompts: Sequence[Prompt], judgements: Iterable[Judgement], constitution: Constitution
+    prompts: Sequence[Prompt],
+    judgements: Iterable[Judgement],
+    constitution: Constitution,
+    *,
+    bias: float | None = None,
 ) -> list[Preference]:
-    """The preferences of a shard in the order of its prompts."""
+    """The preferences of a shard in the order of its prompts; `bias` as in `judges.aggregate.preferences`."""
     place = {prompt.id: number for number, prompt in enumerate(prompts)}
     known = sorted(
         (one for one in judgements if one.prompt_id in place), key=lambda one: (place[one.prompt_id], one.id)
     )
-    found = preferences(known, constitution)
+    found = preferences(known, constitution, bias=bias)
     return sorted(found, key=lambda one: (place[one.prompt_id], one.a_id, one.b_id))
 
 
 def pairs_of(
-    prompts: Sequence[Prompt], found: Iterable[Preference], config: PairsConfig, seed: int
+    prompts: Sequence[Prompt], found: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False
 ) -> tuple[list[PreferencePair], Counter[str]]:
-    """The pairs of a shard in the order of its prompts, and how many candidates were left out for which reason."""
+    """The pairs of a shard in the order of its prompts, and how many candidates were left out for which reason.
+
+    `one_order` counts preferences that were asked in one order only.
+    """
     grouped: dict[str, list[Preference]] = defaultdict(list)
     for one in found:
         grouped[one.prompt_id].append(one)
@@ -68,10 +88,37 @@ def pairs_of(
         if not own:
             left_out[NO_OPINION] += 1
             continue
-        selection = choose(rank(prompt.id, own), own, config, seed)
+        selection = choose(rank(prompt.id, own, one_order=one_order), own, config, seed, one_order=one_order)
         pairs += selection.pairs
         left_out.update({reason.value: count for reason, count in selection.left_out.items()})
     return pairs, left_out
+
+
+def unlinked(judgements: Iterable[Judgement], found: Iterable[Preference], *, one_order: bool = False) -> int:
+    """Count the prompts in which the usable preferences do not link all responses that a question was about."""
+    asked: dict[str, set[str]] = defaultdict(set)
+    told: dict[str, list[Preference]] = defaultdict(list)
+    for judgement in judgements:
+        asked[judgement.prompt_id] |= {judgement.first_id, judgement.second_id}
+    for one in found:
+        told[one.prompt_id].append(one)
+    return sum(parts(told[name], one_order=one_order) != [ids] for name, ids in asked.items() if name in told)
+
+
+def _bias(context: Context, judged: Stage[Judgement]) -> float | None:
+    """The judge's position bias where pairs may be asked in one order only; None where both are, or it is not known."""
+    asking = make_asking(context.config.schedule, context.config.seed)
+    wanted: set[tuple[str, Question]] = set()
+    heard: list[Judgement] = []
+    for number in range(calibration_shards(asking, len(context.prompts))):
+        samples = context.samples(number)
+        for place, prompt in enumerate(context.shards[number], number * PROMPTS_PER_SHARD):
+            ids = field_of(samples.get(prompt.id, ())).ids
+            subject = Subject(prompt.id, place, ids, (None,))  # the pairs are the same under every principle
+            wanted |= {(prompt.id, question) for question in calibration(asking, subject)}
+        found = judged.records(number)
+        heard += [one for one in found if (one.prompt_id, Question(one.first_id, one.second_id, None)) in wanted]
+    return position_bias(heard).log_odds
 
 
 def _preference_key(one: Preference) -> str:

@@ -20,12 +20,7 @@ def fingerprint(seed: int, policies: Sequence[Policy], judge: PairwiseJudge, fou
     """The fingerprint of a run; the principles and the prompts are its growth."""
     identity: dict[str, Json] = {"seed": seed}
     for policy in policies:
-        identity[f"policy {policy.name}"] = {
-            "model": policy.engine.info.as_json(),
-            "sampling": policy.params.as_json(),
-            "samples": policy.samples,
-            "system": policy.system,
-        }
+        identity[f"policy {policy.name}"] = policy.identity
     identity["judge"] = judge.fingerprint
     growth: dict[str, Json] = {PRINCIPLES: judge.constitution.digest, "prompts": found.digest}
     return Fingerprint(identity, growth, versions())

@@ -7,61 +7,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from constitution.model import Principle
+from constitution.model import Constitution, Principle
 from constitution.select import applying
 from generate.context import Context, Step
+from generate.questions import RETRIES, Comparisons
 from generate.schedule import round_robin
 from generate.shards import LazyShards
+from generate.spending import JUDGE, need
 from generate.supersede import supersede
 from judges.critique import CritiqueAsk, CritiqueJudge
 from judges.pairwise import PairAsk, PairwiseJudge
 from judges.preflight import preflight
+from tenet.budget import Spent
 from tenet.errors import TooManyFailures
 from tenet.records import Critique, Judgement, Outcome, PreferencePair, Prompt, Sample, Verdict
 from tenet.runs import Row, Stage
 from tenet.workers.local import Task, run_stage
 from tenet.workers.survey import survey
 
-
-def comparisons(context: Context, judge: PairwiseJudge) -> LazyShards[PairAsk]:
-    """The questions of every shard: each pair of a prompt's comparable samples in both orders."""
-
-    def make(shard: int) -> list[Task[PairAsk]]:
-        samples = context.samples(shard)
-        return [
-            Task(ask.record_id, ask)
-            for prompt in context.shards[shard]
-            for first, second in round_robin(samples.get(prompt.id, ()))
-            for ask in judge.asks(prompt, first, second)
-        ]
-
-    return LazyShards(len(context.shards), make)
+PREFLIGHT = "pre-flight"
 
 
 def judge_all(context: Context, judge: PairwiseJudge) -> None:
     """Ask every comparison that is not recorded; judgements that no question asks for any more are moved aside.
+
+    Where later questions depend on earlier answers (`schedule: knockout`, `second_order: close`) they are asked in
+    waves, one after the other over the whole run.
 
     Raises:
         JudgeUnfit: the first prompts show that the judge does not answer with a label.
         TooManyFailures: more than `max_failures` of the questions got no opinion.
     """
     stage = context.run.stage(Step.JUDGEMENTS, Judgement)
-    shards = comparisons(context, judge)
-    supersede(context.run, stage, shards)
-    if survey(stage, shards).owed:
-        context.console.say(preflight(judge, _cases(context)).summary)
+    asked = Comparisons(context, judge, stage)
+    plan = asked.plan
+    settled = stage.settled(plan) and not context.retry_failed
+    if not settled:
+        supersede(context.run, stage, asked.known(strict=False))
+        if survey(stage, asked.wave(1)).owed:
+            checked = preflight(judge, _cases(context))
+            context.meter.add(PREFLIGHT, JUDGE, sum(map(Spent.of, checked.judgements), Spent()))
+            context.console.say(checked.summary)
 
-    def work(tasks: Sequence[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
-        for found in judge.judge([task.payload for task in tasks]):
+    def work(tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
+        for found in judge.stream(task.payload for task in tasks):
             yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
 
-    with context.console.progress("judging") as progress:
-        report = run_stage(
-            stage, shards, work, batch=context.config.judge.batch or judge.engine.capabilities.batch, progress=progress,
-            max_failures=context.config.max_failures, retry_failed=context.retry_failed,
-        )  # fmt: skip
-    context.note(Step.JUDGEMENTS, report)
-    _require_opinions(stage, context.config.max_failures)
+    metered = context.meter.watched(Step.JUDGEMENTS, JUDGE, work, need())
+    planned, waves = 0, 1 if settled else asked.waves
+    for wave in range(1, waves + 1):
+        with context.console.progress("judging" if waves == 1 else f"judging, wave {wave} of {waves}") as progress:
+            report = run_stage(
+                stage, asked.wave(wave), metered, progress=progress, plan=plan if waves == 1 else "", retries=RETRIES,
+                retry_failed=context.retry_failed, max_failures=context.config.max_failures if wave == 1 else 1.0,
+            )  # fmt: skip
+        context.note(Step.JUDGEMENTS, report)
+        _require_opinions(stage, context.config.max_failures)  # over all waves: a late one may be a handful
+        planned += report.planned
+    if waves > 1:
+        supersede(context.run, stage, asked.known(strict=True))
+        stage.plan(planned)
+        stage.settle(plan)
 
 
 def criticise_pairs(context: Context, critic: CritiqueJudge) -> None:
@@ -71,38 +77,45 @@ def criticise_pairs(context: Context, critic: CritiqueJudge) -> None:
 
     def make(shard: int) -> list[Task[CritiqueAsk]]:
         samples = context.samples(shard)
-        wanted = _criticised(context, shard, samples, pairs.records(shard))
+        wanted = criticised(
+            context.constitution,
+            context.shards[shard],
+            samples,
+            pairs.records(shard),
+            whole=context.config.critique == "all",
+        )
         return [
             Task(ask.record_id, ask)
             for prompt, sample, principle in wanted
             for ask in critic.asks(prompt, sample, principle)
         ]
 
-    def work(tasks: Sequence[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
-        for found in critic.critique([task.payload for task in tasks]):
+    def work(tasks: Iterable[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
+        for found in critic.stream(task.payload for task in tasks):
             yield Row(found.id, found, ok=found.verdict is not Verdict.ERROR, reason=found.reason)
 
+    metered = context.meter.watched(Step.CRITIQUES, JUDGE, work, need(critic.params))
     shards = LazyShards(len(context.shards), make)
     supersede(context.run, stage, shards)
     with context.console.progress("criticising") as progress:
         report = run_stage(
-            stage, shards, work, batch=critic.engine.capabilities.batch, progress=progress,
+            stage, shards, metered, progress=progress,
             max_failures=context.config.max_failures, retry_failed=context.retry_failed,
         )  # fmt: skip
     context.note(Step.CRITIQUES, report)
 
 
-def _criticised(
-    context: Context, shard: int, samples: Mapping[str, Sequence[Sample]], pairs: Iterable[PreferencePair]
-) -> Iterator[tuple[Prompt, Sample, Principle]]:
-    """What is to be criticised in a shard, in the order of its prompts, each response once a principle."""
+def criticised(
+    constitution: Constitution, prompts: Iterable[Prompt], samples: Mapping[str, Sequence[Sample]],
+    pairs: Iterable[PreferencePair], *, whole: bool,
+) -> Iterator[tuple[Prompt, Sample, Principle]]:  # fmt: skip
+    """What is to be criticised of these prompts, in their order, each response once a principle: those in `pairs`, or the `whole`."""
     principles: dict[tuple[str, str], dict[str, None]] = {}
     for pair in pairs:
         for side in (pair.chosen_id, pair.rejected_id):
             principles.setdefault((pair.prompt_id, side), {}).update(dict.fromkeys(pair.principles))
-    whole = context.config.critique == "all"
-    for prompt in context.shards[shard]:
-        applied = {principle.id: principle for principle in applying(context.constitution, prompt)}
+    for prompt in prompts:
+        applied = {principle.id: principle for principle in applying(constitution, prompt)}
         for sample in samples.get(prompt.id, ()):
             asked = principles.get((prompt.id, sample.id))
             if not sample.usable or (asked is None and not whole):
@@ -132,8 +145,8 @@ def _require_opinions(stage: Stage[Judgement], most: float) -> None:
     if share > most:
         told = ", ".join(f"{name} {number:,}" for name, number in sorted(without.items()))
         raise TooManyFailures(
-            f"{share:.0%} of {counts.rows:,} judgements are no opinion ({told}); at most {most:.0%} may be.",
-            hint="look at them with: tenet status; raise max_failures if that is what you expect",
+            f"{share:.1%} of {counts.rows:,} judgements are no opinion ({told}); at most {most:.1%} may be.",
+            hint="look at them with: tenet status; allow more if that is what you expect: --max-failures SHARE",
         )
 
 

@@ -38,13 +38,20 @@ def judge_engine(config: JudgeConfig) -> Engine:
         config.model,
         chat_template_kwargs=config.chat_template_kwargs,
         prefill=config.prefill,
+        base_url=config.base_url,
         options=config.options,
     )
 
 
 def _policy(config: PolicyConfig) -> Policy:
+    # A policy only writes: a server without log-probabilities will do.
+    told = {"verdicts": "none"} if config.engine == "http" else {}
     engine = create_engine(
-        config.engine, config.model, chat_template_kwargs=config.chat_template_kwargs, options=config.options
+        config.engine,
+        config.model,
+        chat_template_kwargs=config.chat_template_kwargs,
+        base_url=config.base_url,
+        options={**told, **config.options},
     )
     params = SamplingParams(config.max_tokens, config.temperature, config.top_p, tuple(config.stop))
     return Policy(config.name or engine.info.model, engine, params, config.samples, config.system or "")

@@ -1,10 +1,13 @@
 """Chooses which pairs of a ranked prompt to train on. Knows no text and asks no judge.
 
 `p_chosen` is what the judge said of this very pair, both orders averaged; where the pair was not judged in
-both orders it is the probability that the fitted scores give. Either way it is selected, not sampled: the
-best of N is partly the luckiest of N, so p of a best-vs-worst pair runs high (the winner's curse), more so as
-N grows. Calibrate and score a judge on pairs chosen this way, never on a random sample of all pairs, and the
-two effects meet.
+both orders (or in one, where no more was asked for) it is the probability that the fitted scores give. Either way
+it is selected, not sampled: the best of N is partly the luckiest of N, so p of a best-vs-worst pair runs high (the
+winner's curse), more so as N grows. Calibrate and score a judge on pairs chosen this way, never on a random sample
+of all pairs, and the two effects meet.
+
+Scores of responses that no chain of judgements links cannot be compared: the best, the worst and the random one are
+looked for in the largest linked group (`generate.rank.parts`).
 
 A pair whose direct comparison and ranking do not name the same winner is left out: one of the two is wrong,
 and nothing here can say which. A tie (p = 0.5) is a row worth training on, since it says that the gap should
@@ -20,7 +23,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from generate.rank import both_orders, scores_of
+from generate.rank import both_orders, parts, scores_of
 from judges.probability import sigmoid
 from tenet.errors import UsageError
 from tenet.ids import content_id, unit_interval
@@ -54,22 +57,27 @@ def select(ranking: Ranking, preferences: Iterable[Preference], config: PairsCon
     return list(choose(ranking, preferences, config, seed).pairs)
 
 
-def choose(ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int) -> Selection:
-    """Choose the pairs of one prompt.
+def choose(
+    ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False
+) -> Selection:
+    """Choose the pairs of one prompt; `one_order` as the ranking was made (see `generate.rank.rank`).
 
     `config.select`: `best-vs-worst`; `best-vs-random` (the other response drawn by content of `seed`, so it
-    is the same on every run); `all`, every pair judged in both orders, each weighing one over the pairs of
-    its prompt. `config.min_margin` is in log-odds of the scores and does not bind ties. Pairs come out by
+    is the same on every run); `all`, every pair judged in both orders (or in one, with `one_order`), each
+    weighing one over the pairs of its prompt. `config.min_margin` is in log-odds of the scores and does not bind ties. Pairs come out by
     falling margin, then id.
     """
     if len(ranking.sample_ids) < 2:
         return Selection((), {LeftOut.NOT_JUDGED: 1})
-    direct = {frozenset((p.a_id, p.b_id)): p for p in preferences if both_orders(p)}
+    usable = [p for p in preferences if one_order or both_orders(p)]
+    direct = {frozenset((p.a_id, p.b_id)): p for p in usable}
+    linked, *_ = [*parts(usable, one_order=one_order), frozenset(ranking.sample_ids)]
+    asked = tuple(sorted({name for p in usable for name in p.principles}))
     scores = scores_of(ranking)
     kept: list[PreferencePair] = []
     left_out: Counter[LeftOut] = Counter()
-    for better, worse in _candidates(ranking, direct.keys(), config.select, seed):
-        pair = _pair(ranking.prompt_id, better, worse, scores, direct.get(frozenset((better, worse))))
+    for better, worse in _candidates(ranking, linked, direct.keys(), config.select, seed):
+        pair = _pair(ranking.prompt_id, better, worse, scores, direct.get(frozenset((better, worse))), asked)
         reason = _objection(pair, config)
         if reason is None:
             kept.append(pair)
@@ -80,9 +88,11 @@ def choose(ranking: Ranking, preferences: Iterable[Preference], config: PairsCon
     return Selection(tuple(replace(pair, weight=weight) for pair in kept), dict(left_out))
 
 
-def _candidates(ranking: Ranking, judged: Set[frozenset[str]], how: str, seed: int) -> Iterator[tuple[str, str]]:
+def _candidates(
+    ranking: Ranking, linked: Set[str], judged: Set[frozenset[str]], how: str, seed: int
+) -> Iterator[tuple[str, str]]:
     """Pairs of ids, the higher ranked first."""
-    best, *others = ranking.sample_ids
+    best, *others = (name for name in ranking.sample_ids if name in linked)
     if how == "all":
         yield from (pair for pair in combinations(ranking.sample_ids, 2) if frozenset(pair) in judged)
     elif how == "best-vs-random":
@@ -97,11 +107,16 @@ def _candidates(ranking: Ranking, judged: Set[frozenset[str]], how: str, seed: i
 
 
 def _pair(
-    prompt_id: str, better: str, worse: str, scores: Mapping[str, float], direct: Preference | None
+    prompt_id: str,
+    better: str,
+    worse: str,
+    scores: Mapping[str, float],
+    direct: Preference | None,
+    asked: tuple[str, ...],
 ) -> PreferencePair:
     """Make the pair as the ranking orients it; `p_chosen` may still lie below 0.5.
 
-    The id has no orientation.
+    The id has no orientation. A pair that was not judged itself owes its scores to all principles `asked`.
     """
     told = direct if direct is None or direct.a_id == better else direct.flip()
     p = told.p_a if told else sigmoid(scores[better] - scores[worse])
@@ -115,7 +130,7 @@ def _pair(
         score_chosen=scores[better],
         score_rejected=scores[worse],
         source="ai",
-        principles=told.principles if told else (),
+        principles=told.principles if told else asked,
         flipped=told.flipped if told else False,
         judgements=told.judgements if told else 0,
     )

@@ -6,28 +6,34 @@ Knows the order of the steps and what each one needs; the work itself is in `int
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from constitution.load import load
 from constitution.model import Constitution
+from generate.bill import PLAN_FILE, USAGE, Bill, bill, compare, read_usage
 from generate.context import Context, Step
 from generate.deriving import derive
 from generate.exporting import DATASET, export_run
 from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
-from generate.judging import criticise_pairs, judge_all
+from generate.judging import PREFLIGHT, criticise_pairs, judge_all
 from generate.models import judge_engine, make_policies
 from generate.plan import Plan, plan
+from generate.probing import draw_some
 from generate.revising import revise_samples
 from generate.revision_pairs import pair_revisions
 from generate.sampling import Policy, sample_all
+from generate.spending import make_meter
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
 from judges.registry import create_judge
 from judges.revise import Reviser
+from tenet.budget import Spent
 from tenet.config import as_json
 from tenet.console import Console
 from tenet.errors import UsageError
@@ -36,7 +42,11 @@ from tenet.runconfig import RunConfig
 from tenet.runs import Run
 
 ALL = frozenset(Step)
+ASKING = frozenset({Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES, Step.REVISIONS})
 STATS = "stats.json"
+PLANNED = "plan"
+PLANNED_PROMPTS = 512
+"""Most prompts that the plan at the beginning of a run looks at; a dry run looks at all."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Order:
     """What a command asks for: which steps of which run, and how to treat what changed or failed before.
 
     `command` goes on with the run when it is stopped. `relabel` allows judging anew what an edited principles file touches;
-    `retry_failed` asks once more for what was given up.
+    `retry_failed` asks once more for what was given up. `max_tokens` and `max_cost` are limits for all commands of the run together.
     """
 
     config: RunConfig
@@ -53,6 +63,8 @@ class Order:
     steps: Collection[Step] = ALL
     relabel: bool = False
     retry_failed: bool = False
+    max_tokens: int | None = None
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ def generate(order: Order, console: Console) -> Run:
 
     Raises:
         FingerprintMismatch, UsageError: the folder belongs to another run, or its principles changed and `relabel` was not given.
-        Interrupted: stopped; what was answered is recorded.
+        Interrupted, BudgetReached: stopped, by Ctrl-C or at the order's limit; what was answered is recorded.
         TooManyFailures, EngineError, MissingInput: as the step that raises them says; what was answered is recorded.
     """
     found = read_input(order.config)
@@ -97,22 +109,49 @@ def generate(order: Order, console: Console) -> Run:
     with ExitStack() as stack:
         cast = stack.enter_context(closing(assemble(order.config)))
         run = stack.enter_context(open_run(order, cast, found, console))
-        prompts = take_on(run, found)
-        _say_kept(len(prompts) - len(found.prompts), console)
-        context = Context(run, order.config, cast.constitution, prompts, console, order.retry_failed)
-        _carry_out(context, cast, order.steps)
-        _write_stats(context, found)
+        context = _begin(order, cast, run, found, console)
+        planned = _planned(order, cast, found)
+        if planned.plan.owes:
+            run.write_json(PLAN_FILE, planned.as_json())
+        if planned.plan.owes or order.retry_failed:
+            _check(cast, planned.plan, everyone=order.retry_failed)
+        try:
+            _carry_out(context, cast, order.steps)
+        finally:
+            _write_stats(context, found, planned)
         if Step.EXPORT in order.steps:
             export_run(run, order.config.export, run.path / DATASET)
             run.finish()
     return Run.read(order.folder)
 
 
-def dry_run(order: Order) -> Plan:
-    """Count the calls and tokens that an order would cost from where its run stands. Changes nothing, loads no weights."""
+def dry_run(order: Order) -> Bill:
+    """Count what an order would cost from where its run stands. Changes nothing, loads no weights."""
     found = read_input(order.config)
     with closing(assemble(order.config)) as cast:
-        return _plan(order, cast, found)
+        return bill(_plan(order, cast, found), order.config, read_stats(order.folder))
+
+
+def probe(order: Order, prompts: int, console: Console) -> None:
+    """Draw all samples of some prompts, chosen at random, for a plan to rest on. They stay in the run like any others.
+
+    Raises:
+        UsageError: the responses are given; there is nothing to draw.
+        BudgetReached, Interrupted, TooManyFailures, EngineError: as `generate`.
+    """
+    found = read_input(order.config)
+    with ExitStack() as stack:
+        cast = stack.enter_context(closing(assemble(order.config)))
+        if not cast.policies:
+            raise UsageError("the responses are given: there is nothing to probe", hint="leave --probe out")
+        run = stack.enter_context(open_run(order, cast, found, console))
+        context = _begin(order, cast, run, found, console)
+        for policy in cast.policies:
+            policy.engine.check()
+        try:
+            draw_some(context, cast.policies, prompts)
+        finally:
+            _write_stats(context, found, None)
 
 
 def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
@@ -132,6 +171,72 @@ def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
         run.close()
         raise
     return run
+
+
+def _begin(order: Order, cast: Cast, run: Run, found: Input, console: Console) -> Context:
+    """Take the input on; count from here on what is spent."""
+    prompts = take_on(run, found)
+    _say_kept(len(prompts) - len(found.prompts), console)
+    _require_prices(order, cast)
+    resume = larger_limits(order.command, order.max_tokens, order.max_cost)
+    meter = make_meter(
+        run, order.config, max_tokens=order.max_tokens, max_cost=order.max_cost, resume=resume,
+        unrecorded=read_usage(read_stats(run.path)).get(PREFLIGHT, Spent()),
+    )  # fmt: skip
+    return Context(run, order.config, cast.constitution, prompts, console, order.retry_failed, meter)
+
+
+def _require_prices(order: Order, cast: Cast) -> None:
+    prices = order.config.prices
+    missing = [
+        role
+        for role, asked, price in (
+            ("policy", bool(cast.policies), prices and prices.policy), ("judge", True, prices and prices.judge),
+        )
+        if asked and not price
+    ]  # fmt: skip
+    if order.max_cost is not None and missing:
+        raise UsageError(
+            f"--max-cost needs the price of the {' and the '.join(missing)}",
+            hint="add to run.yaml, per million tokens: prices: {policy: {prompt: X, completion: Y}, judge: {prompt: X, completion: Y}}",
+        )
+
+
+def larger_limits(command: str, max_tokens: int | None, max_cost: float | None) -> str:
+    """A command with its limits doubled, for a person to take up."""
+    words = shlex.split(command)
+    for flag, value in (("--max-tokens", max_tokens), ("--max-cost", max_cost)):
+        if value is None:
+            continue
+        places = [place for place, word in enumerate(words) if word == flag or word.startswith(f"{flag}=")]
+        for place in reversed(places):
+            del words[place : place + (1 if "=" in words[place] else 2)]
+        words += [flag, f"{2 * value:g}" if isinstance(value, float) else str(2 * value)]
+    return shlex.join(words)
+
+
+def _planned(order: Order, cast: Cast, found: Input) -> Bill:
+    """The plan that a command begins with, of the steps that it carries out."""
+    steps = ASKING.intersection(order.steps)
+    if not steps:
+        return Bill(Plan(0, ()), ())
+    whole = plan(order.config, order.folder, cast.policies, cast.judge, found, most=PLANNED_PROMPTS)
+    kept = replace(whole, lines=tuple(line for line in whole.lines if line.stage in steps))
+    return bill(kept, order.config, read_stats(order.folder))
+
+
+def _check(cast: Cast, planned: Plan, *, everyone: bool) -> None:
+    """Make sure, before any work, that the hosts answer whom a step will ask.
+
+    Raises:
+        EngineError: one does not.
+    """
+    owed = {line.stage for line in planned.lines if everyone or line.owed.high > 0}
+    if Step.SAMPLES in owed:
+        for policy in cast.policies:
+            policy.engine.check()
+    if owed - {Step.SAMPLES}:
+        cast.judge.engine.check()
 
 
 def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
@@ -156,14 +261,17 @@ def _plan(order: Order, cast: Cast, found: Input) -> Plan:
 def _unasked_relabel(order: Order, costs: Plan) -> UsageError:
     judging = next(line for line in costs.lines if line.stage == Step.JUDGEMENTS)
     return UsageError(
-        f"{order.config.principles} has changed since {order.folder} was judged: {judging.owed:,} of {judging.calls:,} judgements "
+        f"{order.config.principles} has changed since {order.folder} was judged: {judging.owed.high:,.0f} of "
+        f"{judging.calls.high:,.0f} judgements "
         "would be asked anew; the others stand.",
         hint=f"go on with: {order.command} --relabel   (or keep this run as it is: --set name=NEW)",
     )
 
 
-def _write_stats(context: Context, found: Input) -> None:
-    """Keep what no stage records: what the reading left out, why pairs were not made, how long each stage took in all."""
+def _write_stats(context: Context, found: Input, planned: Bill | None) -> None:
+    """Keep what no stage records: what the reading left out, why pairs were not made, how long each stage took and what it spent in
+    all, and how the plan of this command compared with what happened.
+    """
     held = read_stats(context.run.path)
     before = held.get("seconds")
     seconds = dict(before) if isinstance(before, dict) else {}
@@ -172,15 +280,23 @@ def _write_stats(context: Context, found: Input) -> None:
     value: dict[str, Json] = {
         "input": found.counts,
         "left_out": dict(sorted(context.left_out.items())) if context.derived else held.get("left_out", {}),
+        "unlinked_prompts": context.unlinked if context.derived else held.get("unlinked_prompts", 0),
         "seconds": seconds,
+        USAGE: _usage(held, context),
+        PLANNED: None if planned is None or not context.meter.spent else compare(planned, context.meter),
     }
     context.run.write_json(STATS, value)
 
 
+def _usage(held: Mapping[str, Json], context: Context) -> dict[str, Json]:
+    spent = read_usage(held)
+    for step, more in context.meter.spent.items():
+        spent[step] = spent[step] + more if step in spent else more
+    return {step: one.as_json() for step, one in spent.items()}
+
+
 def read_stats(folder: Path) -> dict[str, Json]:
     """What `_write_stats` wrote; empty where it did not."""
-    import json
-
     path = folder / STATS
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 

@@ -1,161 +1,335 @@
 """Counts what a run would cost before anything is spent: calls and tokens, step by step, less what is recorded already.
 
 Every prompt is tokenised by the real tokenizers. What cannot be known before it is drawn is the length of responses: where a prompt's
-samples are recorded their own lengths count, elsewhere `max_tokens` stands as the upper bound, with the mean of what is recorded as the
-expectation. Asks no model, loads no weights, changes nothing.
+samples are recorded their own count, elsewhere they are predicted from those that are, with an interval (`generate.amounts`), and
+where too few are drawn there are bounds: no token, and `max_tokens`. Where later questions depend on earlier answers, calls are an
+expectation between bounds (`generate.forecast`). Asks no model, loads no weights, changes nothing; prices are in `generate.bill`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from generate.amounts import Amount, Kind, loosened, predicted
 from generate.context import Step, by_prompt
-from generate.intake import Input
+from generate.forecast import Forecast, Forecaster
+from generate.intake import Input, recorded_prompts
+from generate.orders import Asking, make_asking
+from generate.plan_writing import writing
+from generate.planned import Line, Seen, blank_sample, written
+from generate.prefixes import Prefixes
+from generate.questions import RETRIES, Asker, Told, asker_of, heard_of
 from generate.sampling import Policy
-from generate.schedule import round_robin
-from judges.critique import CRITIQUE_PARAMS
+from generate.schedule import field_of
+from generate.shards import PROMPTS_PER_SHARD, shards_of
+from generate.spending import READ
 from judges.pairwise import PairwiseJudge
-from judges.revise import REVISE_PARAMS
-from tenet.ids import Json
+from tenet.ids import Json, content_id
 from tenet.records import Finish, Judgement, Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
+from tenet.workers.survey import given_up_keys
+
+T = TypeVar("T")
 
 RUN_FILE: Final = "run.json"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One step: calls in all and still owed, and the tokens of those owed. `at_most` is the upper bound where responses are not drawn."""
-
-    stage: str
-    calls: int = 0
-    owed: int = 0
-    prompt_tokens: int = 0
-    prompt_tokens_at_most: int = 0
-    completion_tokens_at_most: int = 0
-    note: str = ""
+MOST_SHARDS: Final = 8
+"""Most shards that a plan in passing reads."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an order would cost. `undecided` counts the prompts to which no principle applies: they are never judged."""
+    """What an order would cost. `undecided` counts the prompts to which no principle applies: they are never judged.
+
+    `drawn` prompts have all their responses; `counted` were looked at, the others taken to be like them.
+    """
 
     prompts: int
     lines: tuple[Line, ...]
     undecided: int = 0
+    drawn: int = 0
+    counted: int = 0
 
-    def as_json(self) -> Json:
-        """The plan for `--json`."""
+    @property
+    def owes(self) -> bool:
+        """Whether anything would be asked."""
+        return any(line.owed.high > 0 for line in self.lines)
+
+    def as_json(self) -> dict[str, Json]:
+        """The plan for `--json` and `plan.json`."""
         return {
             "prompts": self.prompts,
+            "prompts_drawn": self.drawn,
+            "prompts_counted": self.counted,
             "no_principle_applies": self.undecided,
-            "steps": [vars(line) for line in self.lines],
+            "steps": [line.as_json() for line in self.lines],
         }
 
 
-def plan(config: RunConfig, folder: Path, policies: Sequence[Policy], judge: PairwiseJudge, found: Input) -> Plan:
-    """Count an order's calls and tokens from where the run in `folder` stands; a folder that is not there stands at nothing."""
+def plan(
+    config: RunConfig, folder: Path, policies: Sequence[Policy], judge: PairwiseJudge, found: Input, *,
+    most: int | None = None,
+) -> Plan:  # fmt: skip
+    """Count an order's calls and tokens from where the run in `folder` stands; a folder that is not there stands at nothing.
+
+    `most` looks at so many prompts, chosen by content, and takes the others to be like them: for a plan in passing.
+    """
     with ExitStack() as stack:
         run = stack.enter_context(Run.read(folder)) if (folder / RUN_FILE).exists() else None
-        drawn = _recorded(run, found)
-        sampling = [_sampling(policy, found.prompts, drawn, config.seed) for policy in policies]
-        judged = {record.id for record in run.stage(Step.JUDGEMENTS, Judgement).records(ok=None)} if run else set()
-        expected, most = _lengths(policies, drawn)
-        judging, critiques = _judging(config, policies, judge, found.prompts, drawn, judged, expected, most)
-    lines = [*sampling, judging, *([critiques] if config.critique != "none" else [])]
-    if config.revise is not None:
-        lines.append(_revising(found.prompts, critiques, config.revise.rounds))
-    undecided = sum(not judge.principles(prompt) for prompt in found.prompts)
-    return Plan(len(found.prompts), tuple(lines), undecided)
-
-
-def _recorded(run: Run | None, found: Input) -> Mapping[str, Sequence[Sample]]:
-    if found.given:
-        return found.given
-    return by_prompt(run.stage(Step.SAMPLES, Sample).records()) if run else {}
-
-
-def _sampling(policy: Policy, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]], seed: int) -> Line:
-    line = Line(Step.SAMPLES, note=policy.name)
-    for prompt in prompts:
-        held = {sample.id for sample in drawn.get(prompt.id, ())}
-        draws = list(policy.draws(prompt, seed))
-        owed = [one for one in draws if one.key not in held]
-        tokens = sum(len(one.request.tokens) for one in owed)
-        line = replace(
-            line, calls=line.calls + len(draws), owed=line.owed + len(owed), prompt_tokens=line.prompt_tokens + tokens,
-            prompt_tokens_at_most=line.prompt_tokens_at_most + tokens,
-            completion_tokens_at_most=line.completion_tokens_at_most + policy.params.max_tokens * len(owed),
-        )  # fmt: skip
-    return line
-
-
-def _lengths(policies: Sequence[Policy], drawn: Mapping[str, Sequence[Sample]]) -> tuple[float, int]:
-    """Tokens of a response not yet drawn: the mean of those that are (else the upper bound), and the upper bound."""
-    most = max((policy.params.max_tokens for policy in policies), default=0)
-    known = [s.completion_tokens for samples in drawn.values() for s in samples if s.completion_tokens is not None]
-    return (sum(known) / len(known) if known else float(most)), most
-
-
-def _judging(
-    config: RunConfig, policies: Sequence[Policy], judge: PairwiseJudge, prompts: Sequence[Prompt],
-    drawn: Mapping[str, Sequence[Sample]], judged: set[str], expected: float, most: int,
-) -> tuple[Line, Line]:  # fmt: skip
-    """Judging, and critiques of one pair a prompt (every sample with `all`)."""
-    calls = owed = critiques = 0
-    tokens = bound = critique_tokens = critique_bound = 0.0
-    total = sum(policy.samples for policy in policies)
-    for prompt in prompts:
-        samples = drawn.get(prompt.id, ())
-        if samples and (not policies or len(samples) >= total):
-            asks = [ask for first, second in round_robin(samples) for ask in judge.asks(prompt, first, second)]
-            new = [ask for ask in asks if ask.record_id not in judged]
-            calls, owed = calls + len(asks), owed + len(new)
-            tokens += sum(len(ask.tokens) for ask in new)
-            bound += sum(len(ask.tokens) for ask in new)
-            length = sum(judge.engine.tokenizer.count(sample.text) for sample in samples) / len(samples)
-            longest = length
-        else:
-            asks = judge.asks(prompt, _blank(prompt, 0), _blank(prompt, 1))
-            number = total * (total - 1) * len(asks)
-            calls, owed = calls + number, owed + number
-            base = sum(len(ask.tokens) for ask in asks) * total * (total - 1)
-            tokens, bound = tokens + base + 2 * expected * number, bound + base + 2 * most * number
-            length, longest = expected, float(most)
-        asked = (2 if config.critique == "pairs" else max(len(samples), total)) * min(1, len(asks))
-        critiques += asked
-        frame = len(asks[0].tokens) if asks else 0
-        critique_tokens, critique_bound = (
-            critique_tokens + asked * (frame + length),
-            critique_bound + asked * (frame + longest),
-        )
-    judging = Line(Step.JUDGEMENTS, calls, owed, round(tokens), round(bound), owed, note=judge.name)
-    at_most = critiques * CRITIQUE_PARAMS.max_tokens
-    return judging, Line(
-        Step.CRITIQUES,
-        critiques,
-        critiques,
-        round(critique_tokens),
-        round(critique_bound),
-        at_most,
-        note=f"{judge.name}, at most",
-    )
-
-
-def _revising(prompts: Sequence[Prompt], critiques: Line, rounds: int) -> Line:
-    """A critique and a revision a prompt and round, if every critique asked for one."""
-    calls = 2 * rounds * len(prompts)
-    share = calls / critiques.calls if critiques.calls else 0.0
-    return Line(
-        Step.REVISIONS, calls, calls, round(critiques.prompt_tokens * share), round(critiques.prompt_tokens_at_most * share),
-        rounds * len(prompts) * (CRITIQUE_PARAMS.max_tokens + REVISE_PARAMS.max_tokens), note="at most",
+        everyone = _taken_on(run, found)
+        places = {prompt.id: place for place, prompt in enumerate(everyone)}
+        prompts = everyone if most is None or len(everyone) <= most else _chosen(everyone, most, config.seed)
+        ids = {prompt.id for prompt in prompts}
+        shards = {places[prompt.id] // PROMPTS_PER_SHARD for prompt in prompts}
+        drawn, settled = _recorded(run, found, ids, shards)
+        seen = _seen(policies, judge, prompts, drawn, settled, config.seed)
+        lines = [_sampling(policy, prompts, drawn, settled, config.seed) for policy in policies]
+        asking = make_asking(config.schedule, config.seed)
+        told = _told(run, asking, shards)
+        askers = {
+            prompt.id: asker_of(judge, prompt, places[prompt.id], seen.complete[prompt.id], told)
+            for prompt in prompts
+            if prompt.id in seen.complete
+        }
+        measured = [askers.get(prompt.id) for prompt in everyone[: asking.orders.calibrating]]
+        heard = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
+        forecaster = Forecaster.of(asking, judge.constitution, heard)
+        judging = _judging(judge, forecaster, askers, places, prompts, seen)
+        lines += [judging, *writing(run, config, judge, prompts, seen, forecaster, judging, shards)]
+    factor = len(everyone) / len(prompts) if prompts else 1.0
+    undecided = sum(not judge.principles(prompt) for prompt in prompts)
+    return Plan(
+        len(everyone), tuple(line if factor == 1.0 else line.scaled(factor) for line in lines),
+        round(undecided * factor), round(len(seen.complete) * factor), len(prompts),
     )  # fmt: skip
 
 
-def _blank(prompt: Prompt, index: int) -> Sample:
-    return Sample(f"blank-{index}", prompt.id, index, "", "", Finish.GIVEN)
+def _taken_on(run: Run | None, found: Input) -> list[Prompt]:
+    """The prompts in the order in which the run has taken them on, or would."""
+    known = recorded_prompts(run) if run else []
+    held = {prompt.id for prompt in known}
+    return [*known, *(prompt for prompt in found.prompts if prompt.id not in held)]
+
+
+def _chosen(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
+    """So many prompts, drawn by content from at most `MOST_SHARDS` shards drawn so, in their order: a large run is not read as a whole."""
+
+    def first(items: Iterable[T], count: int, name: Callable[[T], Json]) -> list[T]:
+        return sorted(items, key=lambda item: content_id("planned", seed, name(item)))[:count]
+
+    cut = shards_of(prompts)
+    shards = sorted(first(range(len(cut)), MOST_SHARDS, lambda shard: cut[shard][0].id))
+    places = {prompt.id: place for place, prompt in enumerate(prompts)}
+    found = first((prompt for shard in shards for prompt in cut[shard]), most, lambda prompt: prompt.id)
+    return sorted(found, key=lambda prompt: places[prompt.id])
+
+
+def _recorded(
+    run: Run | None, found: Input, ids: set[str], shards: Collection[int]
+) -> tuple[Mapping[str, Sequence[Sample]], set[str]]:
+    """The samples that are there, by prompt, and the keys of draws that are not asked for again."""
+    given = {name: list(samples) for name, samples in found.given.items() if name in ids}
+    settled: set[str] = set()
+    samples: list[Sample] = []
+    if run is not None:
+        stage = run.stage(Step.SAMPLES, Sample)
+        for shard in sorted(set(stage.shards()).intersection(shards)):
+            tired = given_up_keys(stage, shard, RETRIES)
+            settled |= tired
+            for row in stage.rows(shard):
+                if row.record is not None and row.record.prompt_id in ids and (row.ok or row.key in tired):
+                    settled.add(row.key)
+                    samples.append(row.record)
+    return {**by_prompt(samples), **given}, settled
+
+
+def _seen(
+    policies: Sequence[Policy], judge: PairwiseJudge, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]],
+    settled: set[str], seed: int,
+) -> Seen:  # fmt: skip
+    """The prompts all of whose responses are there."""
+    complete = {
+        prompt.id: drawn[prompt.id]
+        for prompt in prompts
+        if drawn.get(prompt.id) and all(one.key in settled for policy in policies for one in policy.draws(prompt, seed))
+    }
+    count = judge.engine.tokenizer.count
+    lengths = {
+        name: [count(sample.text.strip()) for sample in field_of(samples).samples] for name, samples in complete.items()
+    }
+    most = max((_longest(policy, judge, prompts) for policy in policies), default=0)
+    return Seen(drawn, complete, sum(policy.samples for policy in policies), most, lengths)
+
+
+def _longest(policy: Policy, judge: PairwiseJudge, prompts: Sequence[Prompt]) -> int:
+    """`max_tokens` in the judge's tokens: more of them where its tokenizer cuts the prompts finer than the policy's."""
+    writer, reader = policy.engine.tokenizer, judge.engine.tokenizer
+    if writer.tokenizer_hash == reader.tokenizer_hash:
+        return policy.params.max_tokens
+    texts = [prompt.text for prompt in prompts[:256]]
+    ratio = max((reader.count(text) / max(1, writer.count(text)) for text in texts), default=1.0)
+    return round(policy.params.max_tokens * max(1.0, ratio))
+
+
+def _sampling(
+    policy: Policy, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]], settled: set[str], seed: int
+) -> Line:
+    prefixes = Prefixes.of(policy.engine.capabilities)
+    calls = tokens = 0
+    owed: list[int] = []
+    known: list[float] = []
+    for prompt in prompts:
+        draws = list(policy.draws(prompt, seed))
+        new = [one for one in draws if one.key not in settled]
+        keys = {one.key for one in draws}
+        calls += len(draws)
+        tokens += sum(len(one.request.tokens) for one in new)
+        prefixes.count(one.request.tokens for one in new)
+        if new:
+            owed.append(len(new))
+            continue
+        told = [s.completion_tokens for s in drawn.get(prompt.id, ()) if s.id in keys and s.finish is not Finish.ERROR]
+        if counted := [one for one in told if one is not None]:
+            known.append(sum(counted) / len(counted))
+    return Line(
+        Step.SAMPLES, policy.name, Amount.exact(calls), Amount.exact(sum(owed)), Amount.exact(tokens),
+        Amount.exact(prefixes.cached), written(known, owed, policy.params.max_tokens), prefixes.shared,
+    )  # fmt: skip
+
+
+def _told(run: Run | None, asking: Asking, shards: Collection[int]) -> Told:
+    """What is recorded of the comparisons; of answers on which nothing depends the keys alone."""
+    told = Told()
+    if run is not None:
+        stage = run.stage(Step.JUDGEMENTS, Judgement)
+        for shard in sorted(set(stage.shards()).intersection(shards)):
+            if asking.adaptive:
+                told.add_all(stage, shard)
+            else:
+                tired = given_up_keys(stage, shard, RETRIES)
+                told.by_key.update((key, None) for key, ok in stage.keys(shard).items() if ok or key in tired)
+    return told
+
+
+def _judging(
+    judge: PairwiseJudge, forecaster: Forecaster, askers: Mapping[str, Asker], places: Mapping[str, int],
+    prompts: Sequence[Prompt], seen: Seen,
+) -> Line:  # fmt: skip
+    """The comparisons: counted where a prompt's samples are there, else predicted."""
+    prefixes = Prefixes.of(judge.engine.capabilities)
+    whole = Forecast()
+    coming: list[_Coming] = []
+    tails: dict[str | None, int] = {}
+    for prompt in prompts:
+        asker = askers.get(prompt.id)
+        if asker is not None:
+            whole += forecaster.drawn(asker, prefixes)
+            asker.made.clear()
+        elif subjects := judge.subjects(prompt):
+            blank = judge.asks(prompt, blank_sample(prompt, 0), blank_sample(prompt, 1))
+            if missing := [subject for subject in subjects if subject not in tails]:
+                tails |= _tails(judge, prompt, missing)
+            frames = [len(ask.tokens) for ask in blank]
+            frame = sum(frames) / len(frames)
+            head = min(length - tails[ask.principle] for length, ask in zip(frames, blank, strict=True))
+            coming.append(_Coming(places[prompt.id], len(subjects), frame, head))
+    more = _predicted(forecaster, coming, seen)
+    cached = whole.cached + _cached(forecaster, coming, seen, prefixes)
+    owed = Amount.bounds(whole.owed_at_least, whole.owed_at_most, whole.owed) + more.owed
+    tokens = Amount.bounds(whole.tokens_at_least, whole.tokens_at_most, whole.tokens) + more.prompt_tokens
+    return Line(
+        Step.JUDGEMENTS, judge.name, Amount.bounds(whole.calls_at_least, whole.calls_at_most, whole.calls) + more.calls,
+        owed, tokens, Amount.exact(cached) if tokens.kind is Kind.EXACT else prefixes.between(cached, tokens.high),
+        Amount.bounds(0, owed.high * READ, owed.expected), prefixes.head * max(0.0, (owed.expected or 0.0) - 1),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Coming:
+    """A prompt whose samples are not there: its place, its principles, tokens of a question with empty responses, and those of
+    them in front of the first response.
+    """
+
+    place: int
+    principles: int
+    frame: float
+    head: int
+
+
+def _tails(judge: PairwiseJudge, prompt: Prompt, subjects: Sequence[str | None]) -> dict[str | None, int]:
+    """By subject, how many tokens of a question come after where the first response begins."""
+    from engines.batching import common_length
+
+    empty, other = blank_sample(prompt, 0), blank_sample(prompt, 1)
+    asked = judge.asks(prompt, empty, other, subjects)
+    marked = judge.asks(prompt, replace(empty, text="x"), other, subjects)
+    return {
+        one.principle: len(one.tokens) - common_length(one.tokens, two.tokens)
+        for one, two in zip(asked, marked, strict=True)
+    }
+
+
+def _predicted(forecaster: Forecaster, coming: Sequence[_Coming], seen: Seen) -> Line:
+    """Comparisons of the prompts to come."""
+    import numpy as np
+
+    pairs = forecaster.asking.schedule.pairs
+    asked = np.array([forecaster.asked_of(one.place, 1.0) for one in coming]).reshape(-1, 3)
+    per = np.array([one.principles for one in coming], float)
+    frames = np.array([one.frame for one in coming], float)
+    counts = (asked * per[:, None]).sum(axis=0) if coming else np.zeros(3)
+    if not coming or not seen.enough:
+        full = pairs(seen.total)
+        ceiling = float((asked[:, 2] * per * (frames + 2 * seen.most)).sum()) * full
+        calls = Amount.bounds(0, float(counts[2]) * full, float(counts[1]) * full)
+        return Line(Step.JUDGEMENTS, "", calls, calls, Amount.bounds(0, ceiling))
+    known = []
+    for lengths in seen.lengths.values():
+        compared = pairs(len(lengths))
+        known.append((compared, 2 * compared * sum(lengths) / max(1, len(lengths))))
+    rows = np.array(known, float)
+    calls = _spread([predicted((asked[:, n] * per)[:, None], rows[:, :1]) for n in range(3)])
+    tokens = _spread(
+        [predicted(np.stack([asked[:, n] * per * frames, asked[:, n] * per], axis=1), rows) for n in range(3)]
+    )
+    most = float(counts[2]) * pairs(seen.total)
+    unlike = loosened(calls, len(rows), most * (1 - 2 / max(2, seen.total)), most).within(0, most)
+    ceiling = float((asked[:, 2] * per * (frames + 2 * seen.most)).sum()) * pairs(seen.total)
+    tokens = loosened(_fewer(tokens, calls, unlike), len(rows), 0.0, ceiling).within(0, ceiling)
+    calls = unlike
+    return Line(Step.JUDGEMENTS, "", calls, calls, tokens)
+
+
+def _fewer(tokens: Amount, calls: Amount, loose: Amount) -> Amount:
+    """Tokens of calls that may turn out fewer than any drawn prompt shows; the two errors are independent."""
+    if tokens.expected is None or not loose.expected or calls.low == loose.low:
+        return tokens
+    lost = tokens.expected * (1 - loose.low / loose.expected)
+    return replace(tokens, low=tokens.expected - math.hypot(tokens.expected - tokens.low, lost))
+
+
+def _spread(found: Sequence[Amount]) -> Amount:
+    """One amount of three: at least, expected, at most."""
+    least, expected, most = found
+    return Amount(expected.expected, least.low, most.high)
+
+
+def _cached(forecaster: Forecaster, coming: Sequence[_Coming], seen: Seen, prefixes: Prefixes) -> float:
+    """Tokens that questions of prompts to come should find cached, with responses of the mean length that is known (else half of
+    the most).
+    """
+    length = seen.mean if seen.lengths else seen.most / 2
+    found, lost = 0.0, (prefixes.block - 1) / 2 if prefixes.works else 0.0
+    if not prefixes.works:
+        return 0.0
+    common = min((one.head for one in coming), default=0)
+    for one in coming:
+        same, first, others = forecaster.opening(one.place, seen.total, one.principles)
+        held = same * (one.head + 2 * length) + first * (one.head + length) + max(0, others - 1) * one.head
+        found += held + min(others, 1) * min(prefixes.head or common, common) - lost * (same + first + others)
+    return max(0.0, found)

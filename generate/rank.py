@@ -15,7 +15,6 @@ two stayed within a point.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -54,7 +53,7 @@ def rank(prompt_id: str, preferences: Iterable[Preference], *, one_order: bool =
     place = {sample: index for index, sample in enumerate(ids)}
     wins: Matrix = np.zeros((len(ids), len(ids)))
     for p in used:
-        a, b, p_a = place[p.a_id], place[p.b_id], min(_HIGH, max(_LOW, p.p_a))
+        a, b, p_a = place[p.a_id], place[p.b_id], clipped(p.p_a)
         wins[a, b] += p_a
         wins[b, a] += 1.0 - p_a
     scores = fit(wins).tolist()
@@ -62,31 +61,52 @@ def rank(prompt_id: str, preferences: Iterable[Preference], *, one_order: bool =
     return Ranking(prompt_id, tuple(ids[i] for i in order), tuple(scores[i] for i in order))
 
 
-def fit(wins: Matrix) -> Matrix:
-    """Fit Bradley-Terry scores by Newton's method: [n, n] soft wins, row over column -> [n] log-odds, mean 0.
+def parts(preferences: Iterable[Preference], *, one_order: bool = False) -> list[frozenset[str]]:
+    """The samples by which of them the usable preferences link, directly or through others; largest first, then by id.
 
-    A step that would change the largest gap by d is taken ln(1 + d) / d of the way, which cannot overshoot
-    (damped Newton for generalised self-concordant functions of order 2; Sun and Tran-Dinh 2019).
+    Scores of two parts cannot be compared. `one_order` as in `rank`.
     """
-    games = wins + wins.T
-    scores: Matrix = np.zeros(len(wins))
+    linked: dict[str, set[str]] = {}
+    for one in preferences:
+        if one_order or both_orders(one):
+            joined = linked.get(one.a_id, {one.a_id}) | linked.get(one.b_id, {one.b_id})
+            linked.update(dict.fromkeys(joined, joined))
+    found = {frozenset(part) for part in linked.values()}
+    return sorted(found, key=lambda part: (-len(part), min(part)))
+
+
+def clipped(p: float) -> float:
+    """A probability kept from the ends, so that the fit is finite."""
+    return min(_HIGH, max(_LOW, p))
+
+
+def fit(wins: Matrix) -> Matrix:
+    """Fit Bradley-Terry scores by Newton's method: [..., n, n] soft wins, row over column -> [..., n] log-odds, mean 0.
+
+    Leading axes are prompts, fitted apart. A step that would change the largest gap by d is taken
+    ln(1 + d) / d of the way, which cannot overshoot (damped Newton for generalised self-concordant functions
+    of order 2; Sun and Tran-Dinh 2019).
+    """
+    games = wins + wins.swapaxes(-1, -2)
+    scores: Matrix = np.zeros(wins.shape[:-1])
     for _ in range(_MOST_STEPS):
         step = _newton_step(wins, games, scores)
-        change = float(step.max() - step.min())
-        scores = scores + step * (math.log1p(change) / change if change > 0 else 1.0)
-        if change <= _TOLERANCE:
+        change = step.max(axis=-1, keepdims=True) - step.min(axis=-1, keepdims=True)
+        scores = scores + step * np.where(change > 0, np.log1p(change) / np.where(change > 0, change, 1.0), 1.0)
+        if change.max() <= _TOLERANCE:
             break
-    centred: Matrix = scores - scores.mean()
+    centred: Matrix = scores - scores.mean(axis=-1, keepdims=True)
     return centred
 
 
 def _newton_step(wins: Matrix, games: Matrix, scores: Matrix) -> Matrix:
-    """Solve Hessian x step = gradient of the penalised log-likelihood; all [n] or [n, n]."""
-    q = 0.5 + 0.5 * np.tanh(0.5 * (scores[:, None] - scores[None, :]))
-    gradient = (wins - games * q).sum(axis=1) - RIDGE * scores
+    """Solve Hessian x step = gradient of the penalised log-likelihood; all [..., n] or [..., n, n]."""
+    q = 0.5 + 0.5 * np.tanh(0.5 * (scores[..., :, None] - scores[..., None, :]))
+    gradient = (wins - games * q).sum(axis=-1) - RIDGE * scores
     hessian = -games * q * (1.0 - q)
-    hessian[np.diag_indices(len(scores))] = RIDGE - hessian.sum(axis=1)
-    return np.asarray(np.linalg.solve(hessian, gradient), dtype=np.float64)
+    diagonal = np.arange(scores.shape[-1])
+    hessian[..., diagonal, diagonal] = RIDGE - hessian.sum(axis=-1)
+    return np.asarray(np.linalg.solve(hessian, gradient[..., None])[..., 0], dtype=np.float64)
 
 
 def _oriented(preference: Preference) -> Preference:

@@ -7,9 +7,8 @@ principle supersedes its rows round by round. Knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, TypeVar
 
 from constitution.model import Principle
@@ -17,6 +16,7 @@ from constitution.select import draw
 from generate.context import Context, Step
 from generate.schedule import field_of
 from generate.shards import LazyShards
+from generate.spending import JUDGE, need
 from generate.supersede import supersede
 from judges.critique import CritiqueAsk, CritiqueJudge
 from judges.revise import ReviseAsk, Reviser, as_sample
@@ -114,14 +114,14 @@ class Round:
                     tasks += [Task(one.record_id, one) for one in asks]
         return tasks
 
-    def criticise(self, tasks: Sequence[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
+    def criticise(self, tasks: Iterable[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
         """Ask the critic."""
-        for found in self.critic.critique([task.payload for task in tasks]):
+        for found in self.critic.stream(task.payload for task in tasks):
             yield Row(found.id, found, ok=found.verdict is not Verdict.ERROR, reason=found.reason)
 
-    def revise(self, tasks: Sequence[Task[ReviseAsk]]) -> Iterator[Row[Revision]]:
+    def revise(self, tasks: Iterable[Task[ReviseAsk]]) -> Iterator[Row[Revision]]:
         """Ask the reviser."""
-        for found in self.reviser.revise([task.payload for task in tasks]):
+        for found in self.reviser.stream(task.payload for task in tasks):
             yield Row(found.id, found, ok=found.finish is not Finish.ERROR, reason=found.reason)
 
 
@@ -134,14 +134,14 @@ def revise_samples(context: Context, critic: CritiqueJudge, reviser: Reviser, ro
     for number in range(1, rounds + 1):
         one = Round(context, critic, reviser, number)
         said = f"revising, round {number} of {rounds}"
-        run = partial(_run, context, critic.engine.capabilities.batch)
-        run(one.critiques, one.critique_tasks, one.criticise, f"{said}: critiques")
-        run(one.revisions, one.revision_tasks, one.revise, f"{said}: rewriting")
+        criticise = context.meter.watched(Step.REVISIONS, JUDGE, one.criticise, need(critic.params))
+        _run(context, one.critiques, one.critique_tasks, criticise, f"{said}: critiques")
+        rewrite = context.meter.watched(Step.REVISIONS, JUDGE, one.revise, need(reviser.params))
+        _run(context, one.revisions, one.revision_tasks, rewrite, f"{said}: rewriting")
 
 
 def _run(
     context: Context,
-    batch: int,
     stage: Stage[R],
     make: Callable[[int], Sequence[Task[T]]],
     work: Work[T, R],
@@ -151,7 +151,7 @@ def _run(
     supersede(context.run, stage, shards)
     with context.console.progress(title) as progress:
         report = run_stage(
-            stage, shards, work, batch=batch, progress=progress,
+            stage, shards, work, progress=progress,
             max_failures=context.config.max_failures, retry_failed=context.retry_failed,
         )  # fmt: skip
     context.note(Step.REVISIONS, report)

@@ -7,7 +7,7 @@ none. Kept in stages of their own, apart from the pairs of samples. Knows no mod
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +18,7 @@ from generate.rank import rank
 from generate.revising import rounds_of, stage_name
 from generate.schedule import round_robin
 from generate.shards import LazyShards
+from generate.spending import JUDGE, need
 from generate.supersede import supersede
 from judges.pairwise import PairAsk, PairwiseJudge
 from judges.revise import as_sample
@@ -46,15 +47,15 @@ def pair_revisions(context: Context, judge: PairwiseJudge) -> None:
             for ask in judge.asks(prompt, first, second)
         ]
 
-    def work(tasks: Sequence[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
-        for found in judge.judge([task.payload for task in tasks]):
+    def work(tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
+        for found in judge.stream(task.payload for task in tasks):
             yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
 
     shards = LazyShards(len(context.shards), make)
     supersede(context.run, stage, shards)
     with context.console.progress("judging revisions") as progress:
         report = run_stage(
-            stage, shards, work, batch=context.config.judge.batch or judge.engine.capabilities.batch, progress=progress,
+            stage, shards, context.meter.watched(Step.REVISIONS, JUDGE, work, need()), progress=progress,
             max_failures=context.config.max_failures, retry_failed=context.retry_failed,
         )  # fmt: skip
     context.note(Step.REVISIONS, report)

@@ -6,7 +6,7 @@ draw's seed and its index, so a longer prompt list or more samples a prompt only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,8 @@ from engines.base import Completion, Engine, Request, SamplingParams, TokenIds
 from engines.prompting import trusted, untrusted
 from generate.context import Context, Step
 from generate.shards import LazyShards
-from tenet.ids import content_id, seed_from
+from generate.spending import POLICY
+from tenet.ids import Json, content_id, digest, seed_from
 from tenet.records import Finish, Prompt, Sample
 from tenet.runs import Row
 from tenet.workers.local import Task, run_stage
@@ -40,6 +41,20 @@ class Policy:
     params: SamplingParams
     samples: int
     system: str = ""
+
+    @property
+    def identity(self) -> dict[str, Json]:
+        """What its samples depend on."""
+        return {
+            "model": self.engine.info.as_json(),
+            "sampling": self.params.as_json(),
+            "samples": self.samples,
+            "system": self.system,
+        }
+
+    def need(self, one: Draw) -> tuple[int, int]:
+        """Tokens that a draw reads, and the most that it writes."""
+        return len(one.request.tokens), self.params.max_tokens
 
     def tokens(self, prompt: Prompt) -> TokenIds:
         """A prompt through the model's chat template; `system` goes in front unless the prompt has a system turn of its own."""
@@ -68,11 +83,17 @@ def owed(prompts: Sequence[Prompt], policy: Policy, seed: int) -> list[Task[Draw
     return [Task(draw.key, draw) for prompt in prompts for draw in policy.draws(prompt, seed)]
 
 
-def draw(policy: Policy, tasks: Sequence[Task[Draw]]) -> list[Row[Sample]]:
-    """Ask the policy for a batch of draws. A failed one stays as a row with its reason."""
-    draws = [task.payload for task in tasks]
-    completions = policy.engine.generate([one.request for one in draws], policy.params)
-    return [_row(one, completion) for one, completion in zip(draws, completions, strict=True)]
+def draw(policy: Policy, tasks: Iterable[Task[Draw]]) -> Iterator[Row[Sample]]:
+    """Ask the policy for draws, as it has room for them. A failed one stays as a row with its reason."""
+    waiting: dict[int, Draw] = {}
+
+    def requests() -> Iterator[Request]:
+        for place, task in enumerate(tasks):
+            waiting[place] = task.payload
+            yield task.payload.request
+
+    for place, completion in policy.engine.stream_completions(requests(), policy.params):
+        yield _row(waiting.pop(place), completion)
 
 
 def _row(one: Draw, completion: Completion) -> Row[Sample]:
@@ -88,6 +109,7 @@ def _row(one: Draw, completion: Completion) -> Row[Sample]:
         prompt_tokens=completion.usage.prompt_tokens,
         completion_tokens=completion.usage.completion_tokens,
         reason=completion.error,
+        cached_tokens=completion.usage.cached_tokens,
     )
     return Row(one.key, sample, ok=not failed, reason=completion.error)
 
@@ -99,10 +121,14 @@ def sample_all(context: Context, policies: Sequence[Policy]) -> None:
         TooManyFailures: more than `max_failures` of a policy's draws failed.
     """
     stage = context.run.stage(Step.SAMPLES, Sample)
+    prompts = context.run.stage(Step.PROMPTS, Prompt).state
     for policy in policies:
+        # With several policies each one's rows are strays to the others, so none is ever settled.
+        plan = digest([policy.identity, context.config.seed, prompts]) if len(policies) == 1 else ""
+        work = context.meter.watched(Step.SAMPLES, POLICY, partial(draw, policy), policy.need)
         with context.console.progress(f"sampling {policy.name}") as progress:
             report = run_stage(
-                stage, _shards(context, policy), partial(draw, policy), batch=policy.engine.capabilities.batch, progress=progress,
+                stage, _shards(context, policy), work, progress=progress, plan=plan,
                 max_failures=context.config.max_failures, retry_failed=context.retry_failed,
             )  # fmt: skip
         context.note(Step.SAMPLES, report)
@@ -112,4 +138,8 @@ def sample_all(context: Context, policies: Sequence[Policy]) -> None:
 
 
 def _shards(context: Context, policy: Policy) -> LazyShards[Draw]:
-    return LazyShards(len(context.shards), lambda shard: owed(context.shards[shard], policy, context.config.seed))
+    return LazyShards(
+        len(context.shards),
+        lambda shard: owed(context.shards[shard], policy, context.config.seed),
+        lambda shard: len(context.shards[shard]) * policy.samples,
+    )

@@ -1,7 +1,7 @@
 """Cuts a run's prompts into shards, and makes each shard's tasks when they are needed. Knows no stage's work.
 
 A shard is `PROMPTS_PER_SHARD` prompts in the order of the input. Making tasks means tokenising prompts, and a stage looks at its plan
-twice (what is recorded, then what is owed), so the tasks of the last few shards are kept.
+twice where it holds something (what is recorded, then what is owed), so the tasks of the last few shards are kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, overload
 
 from tenet.workers.local import Task
+from tenet.workers.survey import distinct
 
 T = TypeVar("T")
 
@@ -24,15 +25,28 @@ def shards_of(prompts: Sequence[T]) -> list[Sequence[T]]:
 
 
 class LazyShards(Sequence[Sequence[Task[T]]]):
-    """The tasks of `count` shards, made by `make(shard)` on demand; `make` must give the same tasks every time."""
+    """The tasks of `count` shards, made by `make(shard)` on demand; `make` must give the same tasks every time.
 
-    def __init__(self, count: int, make: Callable[[int], Sequence[Task[T]]]) -> None:
+    `size(shard)` tells how many different tasks a shard has, where that is cheaper than to make them.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        make: Callable[[int], Sequence[Task[T]]],
+        size: Callable[[int], int] | None = None,
+    ) -> None:
         self._count = count
         self._make = make
+        self._size = size
         self._held: OrderedDict[int, Sequence[Task[T]]] = OrderedDict()
 
     def __len__(self) -> int:
         return self._count
+
+    def size(self, number: int) -> int:
+        """The number of different tasks of a shard."""
+        return len(distinct(self[number])) if self._size is None else self._size(number)
 
     @overload
     def __getitem__(self, index: int) -> Sequence[Task[T]]: ...

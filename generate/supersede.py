@@ -26,7 +26,7 @@ def supersede(run: Run, stage: Stage[R], shards: Sequence[Sequence[Task[T]]]) ->
         return 0, 0
     attic = run.stage(f"{stage.name}-superseded", stage.codec.record_type)
     gone = back = 0
-    for number in range(max([len(shards), *(held + 1 for held in stage.shards())])):
+    for number in sorted({*stage.shards(), *attic.shards()}):
         wanted = {task.key for task in shards[number]} if number < len(shards) else set()
         held = stage.keys(number)
         stray = held.keys() - wanted

@@ -16,6 +16,10 @@ a principle is left out if another one has both orders; if none has, the prefere
 says so: `p_shown_a` or `p_shown_b` is None. Ranking and pair selection leave it out by default. Outcomes that
 are no opinion are not counted anywhere here.
 
+Where one order is all that was asked for, on purpose, the caller gives the judge's position bias, in log-odds for
+the response shown first. A missing order is then filled in as the judge would answer it by that bias, and steps 1
+to 3 go on as with both; `p_shown_a` and `p_shown_b` still tell only what was answered.
+
 Give it the judgements of one question list. Rows of an earlier wording of a principle are other questions,
 and are not told apart here.
 """
@@ -26,7 +30,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from constitution.model import Constitution, Principle, Tier
-from judges.probability import mean, pool
+from judges.probability import logit, mean, pool, sigmoid
 from tenet.records import Judgement, Outcome, Preference
 
 DECIDED = 0.75
@@ -55,6 +59,15 @@ class Opinion:
     def p_a(self) -> float:
         """P(a is better): the mean over the orders that are known."""
         return mean([p for p in (self.shown_a, self.shown_b) if p is not None])
+
+    def filled(self, bias: float) -> Opinion:
+        """The opinion with a missing order as `bias` (log-odds for the response shown first) would have it."""
+        shown_a, shown_b = self.shown_a, self.shown_b
+        if shown_b is None and shown_a is not None:
+            shown_b = sigmoid(logit(shown_a) - 2.0 * bias)
+        elif shown_a is None and shown_b is not None:
+            shown_a = sigmoid(logit(shown_b) + 2.0 * bias)
+        return Opinion(self.principle, shown_a, shown_b)
 
     @property
     def decides(self) -> bool:
@@ -88,8 +101,12 @@ class _Heard:
 _Pair = tuple[str, str, str]
 
 
-def preferences(judgements: Iterable[Judgement], constitution: Constitution) -> list[Preference]:
+def preferences(
+    judgements: Iterable[Judgement], constitution: Constitution, *, bias: float | None = None
+) -> list[Preference]:
     """Combine judgements into one preference for every pair with an opinion, sorted by (prompt, a, b).
+
+    With `bias` an order that was not answered is filled in; see the module.
 
     The result does not depend on the order of the judgements. A judgement that comes twice (by id) counts
     once. A principle that the constitution does not hold, as people may name one, counts with weight 1 and in
@@ -102,7 +119,14 @@ def preferences(judgements: Iterable[Judgement], constitution: Constitution) -> 
             seen.add(judgement.id)
             _hear(heard, judgement)
     known = {principle.id: principle for principle in constitution.principles}
-    return [_preference(pair, heard[pair], known) for pair in sorted(heard)]
+    return [_preference(pair, heard[pair], known, bias) for pair in sorted(heard)]
+
+
+def p_first(judgement: Judgement) -> float | None:
+    """P(the response shown first is better) as the judgement has it; None where it is no opinion."""
+    if not judgement.outcome.is_opinion:
+        return None
+    return _VOTES[judgement.outcome] if judgement.p_first is None else judgement.p_first
 
 
 def differ(p: float | None, q: float | None) -> bool:
@@ -112,21 +136,25 @@ def differ(p: float | None, q: float | None) -> bool:
 
 def _hear(heard: dict[_Pair, dict[str, _Heard]], judgement: Judgement) -> None:
     """File one opinion under its unordered pair, told of the smaller id."""
-    p_first = _VOTES[judgement.outcome] if judgement.p_first is None else judgement.p_first
+    p = p_first(judgement)
+    assert p is not None  # callers pass opinions only
     a_first = judgement.first_id < judgement.second_id
     first, second = judgement.first_id, judgement.second_id
     pair = (judgement.prompt_id, first, second) if a_first else (judgement.prompt_id, second, first)
     voices = heard.setdefault(pair, {}).setdefault(judgement.principle or "", _Heard())
-    (voices.shown_a if a_first else voices.shown_b).append(p_first if a_first else 1.0 - p_first)
+    (voices.shown_a if a_first else voices.shown_b).append(p if a_first else 1.0 - p)
 
 
-def _preference(pair: _Pair, heard: Mapping[str, _Heard], known: Mapping[str, Principle]) -> Preference:
+def _preference(
+    pair: _Pair, heard: Mapping[str, _Heard], known: Mapping[str, Principle], bias: float | None
+) -> Preference:
     """Combine what each principle says of one pair."""
     asked = sorted(heard)
-    speaking = participants([heard[name].opinion(name) for name in asked], known)
+    told = {name: heard[name].opinion(name) for name in asked}
+    speaking = participants([o if bias is None else o.filled(bias) for o in told.values()], known)
     weights = [known[o.principle].weight if o.principle in known else 1.0 for o in speaking]
-    shown_a = _pool([o.shown_a for o in speaking], weights)
-    shown_b = _pool([o.shown_b for o in speaking], weights)
+    shown_a = _pool([told[o.principle].shown_a for o in speaking], weights)
+    shown_b = _pool([told[o.principle].shown_b for o in speaking], weights)
     prompt_id, a_id, b_id = pair
     return Preference(
         prompt_id=prompt_id,

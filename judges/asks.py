@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from engines.base import Engine, Request, TokenIds
 from engines.prompting import Span, Template, trusted, untrusted
@@ -52,6 +53,10 @@ class Ask:
         return Request(self.tokens, int(self.key[:8], 16) & 0x7FFF_FFFF)
 
 
+A = TypeVar("A", bound=Ask)
+B = TypeVar("B")
+
+
 class Questionnaire:
     """Fills one template for one model, and names what comes out.
 
@@ -78,6 +83,34 @@ class Questionnaire:
         if len(tokens) < self._max_length:
             return ""
         return f"the question has {len(tokens):,} tokens; the model takes {self._max_length:,} with the answer"
+
+
+def answered(
+    asks: Iterable[A], send: Callable[[Iterable[Request]], Iterator[tuple[int, B]]]
+) -> Iterator[tuple[A, B | None]]:
+    """Send questions through one of an engine's streams and give each with its answer, in the order in which they come.
+
+    A question is taken when the engine has room for it. None stands for the answer to one that cannot be sent.
+    """
+    waiting: dict[int, A] = {}
+    unsendable: deque[A] = deque()
+
+    def requests() -> Iterator[Request]:
+        place = 0
+        for ask in asks:
+            if ask.problem:
+                unsendable.append(ask)
+                continue
+            waiting[place] = ask
+            place += 1
+            yield ask.request
+
+    for place, answer in send(requests()):
+        while unsendable:
+            yield unsendable.popleft(), None
+        yield waiting.pop(place), answer
+    while unsendable:
+        yield unsendable.popleft(), None
 
 
 def load_template(name: str) -> Template:

@@ -6,13 +6,14 @@ is UNPARSED, never a guess.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from constitution.model import Principle
 from engines.base import Completion, Engine, SamplingParams
-from judges.asks import Ask, Questionnaire, conversation, load_template
+from judges.asks import Ask, Questionnaire, answered, conversation, load_template
 from judges.verdicts import parse_critique
 from tenet.errors import JudgeUnfit
 from tenet.ids import Json
@@ -83,6 +84,15 @@ class CritiqueJudge:
             for ask, answer in zip(asks, complete(self.engine, asks, self.params), strict=True)
         ]
 
+    def stream(self, asks: Iterable[CritiqueAsk]) -> Iterator[Critique]:
+        """Answer questions as the engine has room for them, in the order in which the answers come.
+
+        Raises:
+            EngineError: the engine itself has failed.
+        """
+        for ask, answer in answered(asks, partial(self.engine.stream_completions, params=self.params)):
+            yield self._record(ask, answer)
+
     def _record(self, ask: CritiqueAsk, answer: Completion | None) -> Critique:
         text, verdict, reason = "", Verdict.ERROR, ask.problem
         if answer is not None and answer.finish is Finish.ERROR:
@@ -101,6 +111,9 @@ class CritiqueJudge:
             text=text,
             verdict=verdict,
             reason=reason,
+            prompt_tokens=answer.usage.prompt_tokens if answer else None,
+            completion_tokens=answer.usage.completion_tokens if answer else None,
+            cached_tokens=answer.usage.cached_tokens if answer else None,
         )
 
 

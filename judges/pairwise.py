@@ -9,15 +9,16 @@ nothing of what becomes of a judgement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from constitution.model import Constitution, Principle, Tier
 from constitution.select import applying, draw
 from engines.base import Engine, LabelRead
-from judges.asks import Ask, Questionnaire, conversation, load_template
+from judges.asks import Ask, Questionnaire, answered, conversation, load_template
 from judges.labels import LabelVerdict, read_verdict
 from tenet.errors import JudgeUnfit
 from tenet.ids import Json
@@ -99,14 +100,20 @@ class PairwiseJudge:
             return () if drawn is None else (drawn.id,)
         return tuple(principle.id for principle in applying(self.constitution, prompt))
 
-    def asks(self, prompt: Prompt, first: Sample, second: Sample) -> list[PairAsk]:
+    def subjects(self, prompt: Prompt) -> tuple[str | None, ...]:
+        """What each question of `asks` is about, in its order: a principle, or None for the whole constitution."""
+        return tuple(question.principle for question in self._questions_of(prompt))
+
+    def asks(
+        self, prompt: Prompt, first: Sample, second: Sample, only: Collection[str | None] | None = None
+    ) -> list[PairAsk]:
         """Make the questions about one pair in one order.
 
-        There is one a principle with `each`, else one; none where no principle applies.
+        There is one a principle with `each`, else one; none where no principle applies. `only` leaves out
+        what `subjects` has and it has not.
         """
-        if self._asked[0] is not prompt:
-            self._asked = (prompt, self._make(prompt))
-        return [self._ask(prompt, first, second, question) for question in self._asked[1]]
+        asked = [one for one in self._questions_of(prompt) if only is None or one.principle in only]
+        return [self._ask(prompt, first, second, question) for question in asked]
 
     def judge(self, asks: Sequence[PairAsk]) -> list[Judgement]:
         """Answer questions in one call to the engine, in order. What goes wrong with one is its outcome.
@@ -118,8 +125,22 @@ class PairwiseJudge:
         reads = iter(self.engine.read_labels([ask.request for ask in sent], self.labels) if sent else [])
         return [self._unasked(ask) if ask.problem else self._judgement(ask, next(reads)) for ask in asks]
 
+    def stream(self, asks: Iterable[PairAsk]) -> Iterator[Judgement]:
+        """Answer questions as the engine has room for them, in the order in which the answers come.
+
+        Raises:
+            EngineError: the engine itself has failed.
+        """
+        for ask, read in answered(asks, partial(self.engine.stream_labels, labels=self.labels)):
+            yield self._unasked(ask) if read is None else self._judgement(ask, read)
+
     def _parameters(self) -> dict[str, Json]:
         return {"labels": [list(ids) for ids in self.labels], "min_label_mass": self.min_label_mass}
+
+    def _questions_of(self, prompt: Prompt) -> tuple[_Question, ...]:
+        if self._asked[0] is not prompt:
+            self._asked = (prompt, self._make(prompt))
+        return self._asked[1]
 
     def _make(self, prompt: Prompt) -> tuple[_Question, ...]:
         ids = self.principles(prompt)
@@ -167,6 +188,7 @@ class PairwiseJudge:
             prompt_tokens=read.usage.prompt_tokens if read else None,
             cached_tokens=read.usage.cached_tokens if read else None,
             reason=verdict.reason,
+            completion_tokens=read.usage.completion_tokens if read else None,
         )
 
 

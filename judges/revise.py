@@ -7,13 +7,14 @@ revision is stripped of outer white space and of nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from constitution.model import Principle
 from engines.base import Completion, Engine, SamplingParams
-from judges.asks import Ask, Questionnaire, conversation, load_template
+from judges.asks import Ask, Questionnaire, answered, conversation, load_template
 from judges.critique import complete, require_generation
 from tenet.ids import Json
 from tenet.records import Critique, Finish, Prompt, Revision, Sample
@@ -93,6 +94,15 @@ class Reviser:
             for ask, answer in zip(asks, complete(self.engine, asks, self.params), strict=True)
         ]
 
+    def stream(self, asks: Iterable[ReviseAsk]) -> Iterator[Revision]:
+        """Answer requests as the engine has room for them, in the order in which the answers come.
+
+        Raises:
+            EngineError: the engine itself has failed.
+        """
+        for ask, answer in answered(asks, partial(self.engine.stream_completions, params=self.params)):
+            yield self._record(ask, answer)
+
     def _record(self, ask: ReviseAsk, answer: Completion | None) -> Revision:
         text, finish, reason = "", Finish.ERROR, ask.problem
         if answer is not None and answer.finish is Finish.ERROR:
@@ -112,6 +122,9 @@ class Reviser:
             model=self.name,
             finish=finish,
             reason=reason,
+            prompt_tokens=answer.usage.prompt_tokens if answer else None,
+            completion_tokens=answer.usage.completion_tokens if answer else None,
+            cached_tokens=answer.usage.cached_tokens if answer else None,
         )
 
 
@@ -125,5 +138,6 @@ def as_sample(revision: Revision, original: Sample) -> Sample:
         finish=revision.finish,
         prompt_tokens=None,
         completion_tokens=None,
+        cached_tokens=None,
         reason=revision.reason,
     )

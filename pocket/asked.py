@@ -16,7 +16,7 @@ from pocket.oracle import FAMILIES
 
 _NEGATED: Final = re.compile(
     r"\b(?:not|never|no|nor|without|avoids?|avoiding|refrains?|less|worse|loses|dislikes?|rejects?|mark|steer clear|leaves? out"
-    r"|instead of|rather than|stops?)\b",
+    r"|instead of|rather than|stops?|hates?|nobody|bad|lower|loses? points|throw out|stay away|free of|penalises?)\b",
     re.IGNORECASE,
 )
 _CLAUSE: Final = re.compile(r"[,:;.]|\band\b|\bbut\b|(?=\binstead of\b|\brather than\b)", re.IGNORECASE)

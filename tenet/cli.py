@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sample": ("generate.cli:sample", "Draw a policy's responses only."),
     "judge": ("generate.cli:judge", "Judge the responses of a run only."),
     "pairs": ("generate.cli:pairs", "Choose pairs from the judgements of a run anew."),
+    "schedule": ("generate.cli:schedule", "Recommend which pairs to judge, by a run's own statistics."),
     "revise": ("generate.cli:revise", "Critique and revise the responses of a run."),
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
@@ -54,7 +55,7 @@ class LazyGroup(click.Group):
         """Import a command.
 
         Raises:
-            UsageError: a package of ours is shadowed by another distribution's.
+            UsageError: a package of ours is shadowed by another distribution's, or torch's packages do not fit together.
         """
         if cmd_name not in COMMANDS:
             return None
@@ -62,9 +63,10 @@ class LazyGroup(click.Group):
 
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         if module.split(".")[0] in PACKAGES:
-            from tenet.environment import require_own_packages
+            from tenet.environment import require_matching_torchvision, require_own_packages
 
             require_own_packages(PACKAGES)
+            require_matching_torchvision()
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)
         return command
@@ -105,7 +107,7 @@ class LazyGroup(click.Group):
         try:
             result = super().main(words, prog_name or "tenet", standalone_mode=False, **extra)
         except TenetError as error:
-            _say(f"Error: {error}" if error.exit_code != EXIT_INTERRUPTED else str(error))
+            _say(f"Error: {error}" if error.exit_code not in (0, EXIT_INTERRUPTED) else str(error))
             return error.exit_code
         except click.ClickException as error:
             error.show()

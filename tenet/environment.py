@@ -1,4 +1,4 @@
-"""What is installed here: Tenet's own version, and whether its packages are really its own.
+"""What is installed here: Tenet's own version, whether its packages are really its own, and whether torch's fit together.
 
 Other distributions have packages of the same names (`judges` is one); in one environment the one shadows or
 overwrites the other. Knows import paths and installed metadata only, imports none of the packages.
@@ -44,6 +44,25 @@ def require_own_packages(names: Sequence[str], home: Path | None = None) -> None
                 f"The package `{name}` is imported from {place}, and belongs to {owner}; Tenet has a package of that name in {home}.",
                 hint=f"Give Tenet an environment of its own (python -m venv .venv), or: {cure}{again}",
             )
+
+
+def require_matching_torchvision() -> None:
+    """Refuse to go on with a torchvision for CUDA beside a torch for the CPU: importing transformers would die of it.
+
+    The wheels that carry CUDA have a plain version, those for the CPU end in "+cpu"; vLLM's CPU build asks for the former.
+
+    Raises:
+        UsageError: names the two versions and says the cure.
+    """
+    try:
+        torch, vision = metadata.version("torch"), metadata.version("torchvision")
+    except metadata.PackageNotFoundError:
+        return
+    if torch.endswith("+cpu") and "+" not in vision:
+        raise UsageError(
+            f"torchvision {vision} is built for CUDA and torch {torch} for the CPU: with both, transformers cannot be imported.",
+            hint="pip uninstall torchvision torchaudio torchcodec   (Tenet, vLLM and TRL work without them)",
+        )
 
 
 def _place(name: str) -> Path | None:

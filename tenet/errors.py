@@ -99,8 +99,14 @@ class TooManyFailures(TenetError):
     exit_code = EXIT_TOO_MANY_FAILURES
 
 
+class BudgetReached(TenetError):
+    """Stopped at a limit that the user set: done as told, so no failure; carries the command that goes on (exit 0)."""
+
+    exit_code = 0
+
+
 class Interrupted(TenetError):
-    """Stopped by the user or by a limit; carries the command that goes on from here (exit 130)."""
+    """Stopped by the user; carries the command that goes on from here (exit 130)."""
 
     exit_code = EXIT_INTERRUPTED
 

@@ -90,7 +90,9 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One response of a policy to a prompt. `index` counts the samples of one prompt and policy from 0; token counts may be unknown."""
+    """One response of a policy to a prompt. `index` counts the samples of one prompt and policy from 0; token counts may be unknown,
+    here and in the other records.
+    """
 
     id: str
     prompt_id: str
@@ -102,6 +104,7 @@ class Sample:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     reason: str = ""
+    cached_tokens: int | None = None
 
     @property
     def usable(self) -> bool:
@@ -130,6 +133,7 @@ class Judgement:
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     reason: str = ""
+    completion_tokens: int | None = None
 
     def flipped(self) -> Judgement:
         """The same opinion told of the pair in the other order. What the judge would say if asked in that order is another matter."""
@@ -167,6 +171,9 @@ class Critique:
     text: str
     verdict: Verdict
     reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,9 @@ class Revision:
     model: str
     finish: Finish
     reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

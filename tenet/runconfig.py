@@ -5,7 +5,7 @@ Knows the rules between them, and nothing that carries them out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -16,16 +16,20 @@ __all__ = [
     "JudgeConfig",
     "PairsConfig",
     "PolicyConfig",
+    "PriceConfig",
+    "PricesConfig",
     "PromptsConfig",
+    "RatesConfig",
     "ReviseConfig",
     "RunConfig",
     "SamplesConfig",
+    "ScheduleConfig",
     "as_json",
     "to_yaml",
 ]
 
 Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
-Engine = Literal["transformers", "vllm", "recorded", "scripted"]
+Engine = Literal["transformers", "vllm", "http", "recorded", "scripted"]
 PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
 ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft"]
 
@@ -65,11 +69,13 @@ class PolicyConfig:
     """A model that answers prompts, and how it is drawn from: `samples` responses to each prompt.
 
     `system` goes in front of prompts without a system turn of their own; `name` tells this policy from others
-    in the records (else the model's name does); `options` go to the engine.
+    in the records (else the model's name does); `base_url` is where the engine http finds the model, one
+    address or several; `options` go to the engine.
     """
 
     model: ModelRef = field(metadata={"example": "org/policy-model"})
     engine: Engine = "transformers"
+    base_url: tuple[str, ...] = ()
     samples: Annotated[int, AtLeast(1)] = 4
     temperature: Annotated[float, AtLeast(0)] = 1.0
     top_p: Annotated[float, MoreThan(0), Between(0, 1)] = 1.0
@@ -82,6 +88,7 @@ class PolicyConfig:
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
+        yield from _address(self.engine, self.base_url)
         if self.temperature == 0 and self.samples > 1:
             message = f"temperature 0 draws the same response {self.samples} times"
             yield Complaint(("temperature",), message, "raise temperature, or set samples: 1 and add another policy")
@@ -92,9 +99,9 @@ class JudgeConfig:
     """The model that judges, and how it is asked.
 
     `principles`: one for each prompt (`sampled`), every one on its own (`each`), or all in one question
-    (`whole`). `prefill` opens the judge's answer; a read whose labels hold less than `min_label_mass` of the
-    probability is an outcome, not a vote. `batch` is how many questions go to the engine at once (else the
-    engine says).
+    (`whole`). `base_url` is where the engine http finds the model, one address or several. `prefill` opens
+    the judge's answer; a read whose labels hold less than `min_label_mass` of the
+    probability is an outcome, not a vote.
     """
 
     model: ModelRef = field(metadata={"example": "org/judge-model"})
@@ -105,14 +112,39 @@ class JudgeConfig:
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     prefill: str = ""
     min_label_mass: Annotated[float, Between(0, 1)] = 0.5
-    batch: Annotated[int, AtLeast(1)] | None = None
     options: Mapping[str, Json] = field(default_factory=dict)
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
-        if self.base_url:
-            message = f"the engine {self.engine} runs in this process and takes no address"
-            yield Complaint(("base_url",), message, "leave base_url out")
+        yield from _address(self.engine, self.base_url)
+
+
+def _address(engine: Engine, base_url: Sequence[str]) -> Iterator[Complaint]:
+    """Complain of an address that is missing, or that nobody uses."""
+    if engine == "http" and not base_url:
+        hint = "add `base_url: http://127.0.0.1:8000/v1`"
+        yield Complaint(("base_url",), "the engine http needs the address of a server", hint)
+    if engine != "http" and base_url:
+        message = f"the engine {engine} runs in this process and takes no address"
+        yield Complaint(("base_url",), message, "leave base_url out, or set engine: http")
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """Which pairs of a prompt's responses are judged, and in which order each is shown.
+
+    A word stands for `kind` alone. `round-robin` judges every pair; `regular` lets each response meet `degree`
+    others (an odd degree needs an even number of responses; with an odd number each meets one more);
+    `knockout` lets winners play on for the best and losers for the worst; `auto` is a round robin up to 7
+    responses and `regular` from 8. `second_order: always` shows every pair both ways round. `close` shows it
+    the other way round only where the first answer, freed of the judge's position bias, lies within
+    `close_within` log-odds of even; the bias is measured on the first 64 prompts, which are asked both ways.
+    """
+
+    kind: Literal["round-robin", "regular", "knockout", "auto"] = field(default="round-robin", metadata={"short": True})
+    degree: Annotated[int, AtLeast(2)] = 4
+    second_order: Literal["always", "close"] = "always"
+    close_within: Annotated[float, MoreThan(0)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -132,8 +164,39 @@ class ReviseConfig:
 
 
 @dataclass(frozen=True)
+class PriceConfig:
+    """What a model costs per million tokens. Cached prompt tokens cost what others do where `cached` is left out."""
+
+    prompt: Annotated[float, AtLeast(0)] = field(metadata={"example": "0.2"})
+    completion: Annotated[float, AtLeast(0)] = field(metadata={"example": "0.6"})
+    cached: Annotated[float, AtLeast(0)] | None = None
+
+
+@dataclass(frozen=True)
+class PricesConfig:
+    """What the models of a run cost; `policy` holds for every policy. A model without a price is not counted."""
+
+    policy: PriceConfig | None = None
+    judge: PriceConfig | None = None
+    currency: str = "USD"
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        if self.policy is None and self.judge is None:
+            yield Complaint((), "names no price", "add `judge: {prompt: X, completion: Y}`, per million tokens")
+
+
+@dataclass(frozen=True)
+class RatesConfig:
+    """How fast the models are, in tokens a second, prompt and completion together; for the time in a plan."""
+
+    policy: Annotated[float, MoreThan(0)] | None = None
+    judge: Annotated[float, MoreThan(0)] | None = None
+
+
+@dataclass(frozen=True)
 class RunConfig:
-    """A whole run.
+    """A whole run. `prices` and `rates` are for the plan and for `--max-cost`, and change nothing in the run.
 
     `max_failures` is the share of a stage's rows that may fail before the run says so and stops.
     """
@@ -145,12 +208,14 @@ class RunConfig:
     prompts: PromptsConfig | None = None
     policy: tuple[PolicyConfig, ...] = ()
     samples: SamplesConfig | None = None
-    schedule: Literal["round-robin"] = "round-robin"
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
     critique: Literal["none", "pairs", "all"] = "pairs"
     revise: ReviseConfig | None = None
     export: tuple[ExportFormat, ...] = ("trl-preference",)
-    max_failures: Annotated[float, Between(0, 1)] = 0.2
+    max_failures: Annotated[float, Between(0, 1)] = 0.02
+    prices: PricesConfig | None = None
+    rates: RatesConfig | None = None
 
     @property
     def policies(self) -> tuple[PolicyConfig, ...]:

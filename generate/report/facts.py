@@ -71,7 +71,10 @@ def funnel(found: Walked, read: Sequence[Loss], left_out: Sequence[Loss]) -> tup
     comparable = found.samples - found.unusable - found.identical
     unheard = (
         Loss("without an opinion in either order", max(0, verdicts.compared - verdicts.pairs)),
-        Loss("not asked: no principle applies, or not yet", max(0, found.comparable - verdicts.compared)),
+        Loss(
+            "not asked: left out by the schedule, no principle applies, or not yet",
+            max(0, found.comparable - verdicts.compared),
+        ),
     )
     steps = [
         FunnelStep("Prompts taken on", found.prompts, "prompts", _some(read)),

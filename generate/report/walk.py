@@ -88,6 +88,8 @@ class Walked:
 def walk(run: Run) -> Walked:
     """Count everything in a run."""
     found = Walked()
+    schedule = run.config.get("schedule")
+    lean = isinstance(schedule, Mapping) and schedule.get("second_order") == "close"
     for shard in shards(run):
         texts = {sample.id: sample for sample in _read(run, Step.SAMPLES, Sample, shard)}
         _count_samples(found, texts.values())
@@ -96,7 +98,7 @@ def walk(run: Run) -> Walked:
         judgements = _grouped(_read(run, Step.JUDGEMENTS, Judgement, shard))
         for prompt_id, told in judgements.items():
             own = preferences.get(prompt_id, [])
-            found.verdicts.add(told, own, rank(prompt_id, own))
+            found.verdicts.add(told, own, rank(prompt_id, own, one_order=lean))
             _count_policies(found, own, texts)
             for one in told:
                 found.judging.add(prompt=one.prompt_tokens, cached=one.cached_tokens)

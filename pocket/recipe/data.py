@@ -61,7 +61,10 @@ class Stage:
     """What a part of the training shows.
 
     `opposed`: wordings that name the opposite of what they seek, beside it or alone; `drills`: further principles a pair row, of which
-    only the family is to be told; `written`: the policy's own replies and their share among the pairs.
+    only the family is to be told; `written`: the policy's own replies and their share among the pairs; `revisions`: how many of a reply;
+    `afresh`: a revision is a new reply to the prompt, with the one attribute changed, and takes over no sentences;
+    `topic_weight`: of the words that name the topic, in replies that are written; `own`: how many critiques of a reply are by the
+    family that only prompts of its kind have.
     """
 
     families: tuple[str, ...] = oracle.FAMILIES
@@ -69,6 +72,10 @@ class Stage:
     drills: int = 0
     written: tuple[Written, ...] = ()
     written_share: float = 0.0
+    revisions: int = 2
+    afresh: bool = False
+    topic_weight: float = 1.0
+    own: int = 1
 
 
 class RowMaker:
@@ -222,18 +229,21 @@ class RowMaker:
             row.probes.append((start + len(self.encode(wording.text)), 3, oracle.FAMILIES.index(family)))
         return row
 
-    def revise_row(self, rng: random.Random, stage: Stage, tails: int = 2) -> Row:
-        """One reply and two principles, each with the reply rewritten to follow it."""
+    def revise_row(self, rng: random.Random, stage: Stage) -> Row:
+        """One reply and several principles, each with the reply rewritten to follow it."""
         prompt = self.prompt(rng)
         old = world.reply(prompt, world.draw_plan(rng, balanced=True), rng)
         values = {"prompt": prompt.text, "response": old.text}
         before = self.revise_template.ids(self.encode, values, upto="response")
         row = Row.of(self.encode.opening() + self.revise_template.ids(self.encode, values, upto="critique"))
         self._probe(row, len(self.encode.opening()) + len(before) + len(self.encode(old.text)), prompt, old.text)
-        for family in _criticised(rng, stage, prompt.kind, tails, only_applying=True):
+        for family in _criticised(rng, stage, prompt.kind, stage.revisions, only_applying=True):
             wording = self.wording(rng, family, stage, negated=critiques.is_extreme(family, prompt.text, old.text))
             written = critiques.critique(family, prompt.text, old.text, rng)
-            new = old if written.verdict else world.revised(prompt, old, aimed(old.plan, family), rng)
+            if stage.afresh:
+                new = world.reply(prompt, aimed(old.plan, family), rng)
+            else:
+                new = old if written.verdict else world.revised(prompt, old, aimed(old.plan, family), rng)
             fields = {
                 "critique": written.full if rng.random() < 0.5 else written.text,
                 "principle": wording.text,
@@ -241,8 +251,27 @@ class RowMaker:
             }
             head = self.revise_template.ids(self.encode, fields, after="critique") + self._closing(rng)
             start = row.add(head + self.encode(new.text) + self.encode.end())
-            row.learn(start + len(head), len(row.ids))
+            self._learn_reply(row, start + len(head), prompt, stage)
         return row
+
+    def answer_row(self, rng: random.Random, stage: Stage, lines: int = 8) -> Row:
+        """Several prompts with replies, each on its own, as the policy learns them: so that a reply speaks of what was asked."""
+        row = Row.of([])
+        for _ in range(lines):
+            prompt = self.prompt(rng)
+            head = self.encode.opening() + self.encode(prompt.text) + self.encode.to_assistant()
+            answer = world.reply(prompt, world.draw_plan(rng, balanced=True), rng).text
+            start = row.add(head + self.encode(answer) + self.encode.end())
+            self._learn_reply(row, start + len(head), prompt, stage)
+        return row
+
+    def _learn_reply(self, row: Row, start: int, prompt: PocketPrompt, stage: Stage) -> None:
+        """Learn to write the reply that stands at the end of a row, its topic with more weight."""
+        row.learn(start, len(row.ids))
+        topic = self.encode(" " + prompt.topic)
+        for place in range(start, len(row.ids) - len(topic) + 1):
+            if stage.topic_weight > 1 and row.ids[place : place + len(topic)] == topic:
+                row.learn(place, place + len(topic), stage.topic_weight - 1)
 
     def glossary_row(self, rng: random.Random, lines: int = 12) -> Row:
         """Several short conversations about words, each on its own."""
@@ -313,8 +342,8 @@ def _criticised(rng: random.Random, stage: Stage, kind: Kind, count: int, *, onl
     own = FAMILY_OF_KIND.get(kind)
     general = [family for family in stage.families if family not in oracle.APPLIES]
     chosen = rng.sample(general, min(count, len(general)))
-    if own is not None and rng.random() < 0.7:
-        chosen[0] = own
+    if own is not None and (stage.own > 1 or rng.random() < 0.7):
+        chosen[: stage.own] = [own] * min(stage.own, count)
     elif not only_applying and rng.random() < 0.35:
         chosen[0] = rng.choice([family for family in oracle.APPLIES if family != own])
     return chosen

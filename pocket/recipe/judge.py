@@ -1,5 +1,8 @@
 """The judge: labels read at one token, critiques and revisions written, from packed rows with side lessons.
 
+It learns in three legs: to read, to write, and to write what is asked. To speak of the topic at all takes a small model a great many
+replies, which would drown the labels early on; so replies to bare prompts open the second leg, and revisions and critiques follow.
+
 Small linear probes on middle layers learn, during training only, to tell tone, length and side at the end of each response, which
 response has more of each, and the family at the end of each principle. Without them opposite principles cancel each other for long,
 because both ways of reading a reply are right half the time. The probes are thrown away.
@@ -10,8 +13,8 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -31,10 +34,10 @@ from pocket.wordings import WordingSplit, wordings
 
 SEED: Final = 23
 ROWS: Final = 12
-SCHEDULE: Final = Schedule(steps=2800, rate=2e-3, warmup=120)
-BOTH_POLES_FROM: Final = 300
-OPPOSED_FROM: Final = 1100
-WRITTEN_FROM: Final = 1800
+SCHEDULE: Final = Schedule(steps=3000, rate=2e-3, warmup=120)
+BOTH_POLES_FROM: Final = 900
+OPPOSED_FROM: Final = 1500
+WRITTEN_FROM: Final = 2200
 DRILLS: Final = 5
 SHARES: Final = {"pair": 0.45, "match": 0.15, "critique": 0.14, "revise": 0.12, "whole": 0.03, "glossary": 0.11}
 COPY_FROM: Final = 400
@@ -47,8 +50,23 @@ LATER_SHARES: Final = {
     "glossary": 0.07,
     "copy": 0.09,
 }
+WRITING: Final = Schedule(steps=1300, rate=1.5e-3, warmup=60)
+ANSWER_SHARES: Final = {"pair": 0.2, "match": 0.03, "critique": 0.07, "answer": 0.7}
+TOPIC_FROM: Final = 400
+TOPIC_WEIGHT: Final = 5.0
+WRITING_FROM: Final = 600
+WRITING_SHARES: Final = {
+    "pair": 0.2,
+    "match": 0.05,
+    "critique": 0.2,
+    "revise": 0.34,
+    "whole": 0.02,
+    "glossary": 0.02,
+    "answer": 0.17,
+}
+POLISH: Final = Schedule(steps=700, rate=1e-3, warmup=30)
+POLISH_SHARES: Final = {"pair": 0.2, "match": 0.03, "critique": 0.3, "revise": 0.42, "whole": 0.02, "answer": 0.03}
 PROBED_LAYERS: Final = (2, 2, 2, 2, 3, 3, 3)
-WORD_WEIGHT: Final = 0.5
 PROBE_WEIGHT: Final = 0.3
 
 
@@ -80,7 +98,9 @@ class Score:
     asked: int
 
 
-def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple[Tensor, dict[str, float]]:
+def judge_loss(
+    pupil: nn.Module, batch: Batch, labels: tuple[int, int], word_weight: float
+) -> tuple[Tensor, dict[str, float]]:
     """Soft cross-entropy of the labels over the whole vocabulary, plus weighted text loss and probes."""
     assert isinstance(pupil, Pupil)
     last, probed_states = pupil.states(batch)
@@ -96,7 +116,7 @@ def judge_loss(pupil: nn.Module, batch: Batch, labels: tuple[int, int]) -> tuple
     if len(batch.word_at):
         words = F.cross_entropy(pupil.model.lm_head(last[batch.word_at]), batch.word_id, reduction="none")
         mean = (words * batch.word_weight).sum() / batch.word_weight.sum()
-        total = total + WORD_WEIGHT * mean
+        total = total + word_weight * mean
         figures["text"] = float(words.detach().mean())
     for kind, (probe, middle) in enumerate(zip(pupil.probes, probed_states, strict=True)):
         chosen = batch.probe_kind == kind
@@ -130,15 +150,42 @@ def make_rows(maker: RowMaker, rng: random.Random, stage: Stage, shares: dict[st
         "whole": lambda: maker.whole_row(rng, stage),
         "glossary": lambda: maker.glossary_row(rng),
         "copy": lambda: maker.copy_row(rng),
+        "answer": lambda: maker.answer_row(rng, stage),
     }
     kinds = rng.choices(list(shares), list(shares.values()), k=count)
     return [makers[kind]() for kind in kinds]
 
 
-def make_batch(maker: RowMaker, step: int, written: tuple[Written, ...]) -> Batch:
+def make_batch(maker: RowMaker, written: tuple[Written, ...], step: int) -> Batch:
     """The batch of a step: rows of like length out of four batches' worth, the same whenever it is made."""
-    part = _group(maker, step // 4, written)[(step % 4) * ROWS : (step % 4 + 1) * ROWS]
-    return collate(part, int(maker.encode.tokenizer.pad_token_id))
+    return _part(maker, _group(maker, step // 4, written), step)
+
+
+def make_writing_batch(maker: RowMaker, written: tuple[Written, ...], step: int) -> Batch:
+    """The batch of a step of the second leg; see `make_batch`."""
+    number = step // 4
+    topic_weight = TOPIC_WEIGHT if 4 * number >= TOPIC_FROM else 1.0
+    stage = replace(stage_of(SCHEDULE.steps, written), revisions=6, afresh=True, topic_weight=topic_weight)
+    shares = ANSWER_SHARES if 4 * number < WRITING_FROM else WRITING_SHARES
+    return _part(maker, _later_group(maker, "writing", number, stage, tuple(shares.items())), step)
+
+
+def make_polish_batch(maker: RowMaker, written: tuple[Written, ...], step: int) -> Batch:
+    """The batch of a step of the third leg; see `make_batch`."""
+    stage = replace(stage_of(SCHEDULE.steps, written), revisions=6, afresh=True, topic_weight=TOPIC_WEIGHT, own=2)
+    return _part(maker, _later_group(maker, "polish", step // 4, stage, tuple(POLISH_SHARES.items())), step)
+
+
+def _part(maker: RowMaker, group: list[Row], step: int) -> Batch:
+    return collate(group[(step % 4) * ROWS : (step % 4 + 1) * ROWS], int(maker.encode.tokenizer.pad_token_id))
+
+
+@lru_cache(maxsize=2)
+def _later_group(
+    maker: RowMaker, leg: str, number: int, stage: Stage, shares: tuple[tuple[str, float], ...]
+) -> list[Row]:
+    rows = make_rows(maker, random.Random(f"{leg}:{SEED}:{number}"), stage, dict(shares), 4 * ROWS)
+    return sorted(rows, key=lambda row: len(row.ids))
 
 
 @lru_cache(maxsize=2)
@@ -175,7 +222,7 @@ def quick_scores(pupil: Pupil, maker: RowMaker, split: WordingSplit, pairs: int,
 def _score(pupil: Pupil, maker: RowMaker, rows: list[Row], families: list[str]) -> dict[str, Score]:
     first, second = maker.encode.labels
     right: list[bool] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.compiler.set_stance("force_eager"):
         for start in range(0, len(rows), ROWS):
             batch = collate(rows[start : start + ROWS], int(maker.encode.tokenizer.pad_token_id))
             logits = pupil.model.lm_head(pupil.states(batch)[0][batch.label_at])
@@ -207,6 +254,7 @@ def train_judge(
     maker = RowMaker(encode)
     written = written_by(policy, encode, work / "written.json", say)
     pupil = Pupil(new_model("judge", tokenizer, SEED))
+    pupil.model.model.compile(dynamic=True)
 
     def watch(step: int) -> None:
         pupil.eval()
@@ -220,14 +268,38 @@ def train_judge(
         if min(score.right / max(1, score.asked) for score in seen.values()) > 0.7 and _mean(seen.values()) > 0.8:
             publish(pupil.model)
 
-    fit(
-        pupil,
-        lambda step: make_batch(maker, step, written),
-        lambda model, batch: judge_loss(model, batch, encode.labels),
-        SCHEDULE,
-        work / "judge.pt",
-        say,
-        watch,
-        200,
-    )
+    for leg in LEGS:
+        fit(
+            pupil,
+            partial(leg.make, maker, written),
+            partial(_loss, encode.labels, leg.word_weight),
+            leg.schedule,
+            work / f"{leg.name}.pt",
+            say,
+            watch,
+            200,
+        )
     return pupil.model
+
+
+def _loss(
+    labels: tuple[int, int], word_weight: float, pupil: nn.Module, batch: Batch
+) -> tuple[Tensor, dict[str, float]]:
+    return judge_loss(pupil, batch, labels, word_weight)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A part of the training; `make(maker, written, step)` gives its batches, `word_weight` is that of the text beside the labels."""
+
+    name: str
+    make: Callable[[RowMaker, tuple[Written, ...], int], Batch]
+    schedule: Schedule
+    word_weight: float
+
+
+LEGS: Final = (
+    Leg("judge", make_batch, SCHEDULE, 0.5),
+    Leg("judge-writing", make_writing_batch, WRITING, 1.0),
+    Leg("judge-polish", make_polish_batch, POLISH, 1.0),
+)

@@ -23,12 +23,16 @@ SAVE_EVERY = 200
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: `steps` in all, peak learning rate `rate` after `warmup` steps, then a cosine down to `floor` of it."""
+    """How long and how fast: `steps` in all, peak learning rate `rate` after `warmup` steps, then a cosine down to `floor` of it.
+
+    Weights are fp32; with `bf16` the products are taken in bfloat16.
+    """
 
     steps: int
     rate: float
     warmup: int = 100
     floor: float = 0.03
+    bf16: bool = False
 
     def at(self, step: int) -> float:
         """The learning rate of a step (from 0)."""
@@ -87,7 +91,8 @@ def fit(
     for step, batch in _ahead(make, first, schedule.steps):
         for group in optimiser.param_groups:
             group["lr"] = schedule.at(step)
-        value, figures = loss(model, batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.bf16):
+            value, figures = loss(model, batch)
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()

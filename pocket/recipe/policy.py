@@ -21,7 +21,7 @@ from pocket.recipe.templates import Encoder
 
 SEED: Final = 11
 BATCH: Final = 48
-SCHEDULE: Final = Schedule(steps=1500, rate=3e-3, warmup=80)
+SCHEDULE: Final = Schedule(steps=1500, rate=3e-3, warmup=80, bf16=True)
 MEAN_LENGTH: Final = 55
 IGNORE: Final = -100
 
@@ -77,6 +77,7 @@ def loss(model: nn.Module, batch: PolicyBatch) -> tuple[Tensor, dict[str, float]
 def train_policy(tokenizer: PreTrainedTokenizerFast, work: Path, say: Callable[[str], None]) -> Qwen3ForCausalLM:
     """Train the policy from scratch, or go on from the checkpoint in `work`."""
     model = new_model("policy", tokenizer, SEED)
+    model.model.compile(dynamic=True)
     encode = Encoder(tokenizer)
     fit(model, lambda step: make_batch(encode, step), loss, SCHEDULE, work / "policy.pt", say)
     return model

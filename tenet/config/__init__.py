@@ -1,6 +1,6 @@
 """Configuration files to frozen dataclasses, and back. Import from here.
 
-    config = load_config(Path("run.yaml"), RunConfig, ["judge.batch=64"])
+    config = load_config(Path("run.yaml"), RunConfig, ["judge.prefill=Answer:"])
     print(to_yaml(config))
 
 A file's relative paths are meant from the file's own folder; those of `--set` and of flags from the current

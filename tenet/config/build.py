@@ -3,7 +3,8 @@ Knows no file format.
 
 A field may be str, int, float, bool, a string enum, Literal, a dataclass, a mapping of plain values, a tuple
 of these (one value may stand for a tuple of one), Optional, or Annotated with what `tenet.config.fields`
-offers. Null takes a field's default.
+offers. Null takes a field's default. A dataclass that marks a field `metadata={"short": True}` may be written as
+a text, which is that field.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Builder:
         override = value if isinstance(value, Override) else None
         if override is not None:
             value = _spread(override)
+        if isinstance(value, str) and (short := _short_form(cls)):
+            value = {short: _again(value, override)}
         if not isinstance(value, Mapping):
             return self._mismatch(f"a table of {', '.join(_keys(cls))}", value, override, at)
         hints = get_type_hints(cls, include_extras=True)
@@ -208,6 +211,11 @@ def _optional_key(part: dataclasses.Field[Any]) -> bool:
 def _example(part: dataclasses.Field[Any]) -> str:
     example = part.metadata.get("example", "")
     return f"add, for example: {part.name}: {example}" if example else ""
+
+
+def _short_form(cls: type) -> str:
+    """The field that a lone text stands for; empty where a class has none."""
+    return next((part.name for part in dataclasses.fields(cls) if part.metadata.get("short")), "")
 
 
 def _keys(cls: type) -> list[str]:

@@ -34,7 +34,7 @@ def overlay(data: dict[str, object], words: Sequence[str]) -> tuple[dict[str, ob
             _put(result, word)
         except ValueError as error:
             problems.append(
-                Problem(f"--set {word}: {error}", hint="write --set key=value, as in: --set judge.batch=64")
+                Problem(f"--set {word}: {error}", hint="write --set key=value, as in: --set judge.prefill=Answer:")
             )
     return result, problems
 

@@ -28,12 +28,14 @@ class StageEntry:
     """One stage: its record type, its published shards, and its last plan.
 
     `planned` is the number of rows that the last command asked for, None before any did; `strays` counts rows
-    on the books that this plan does not ask for (of an earlier principles file, say).
+    on the books that this plan does not ask for (of an earlier principles file, say). `settled` names the
+    plan of which nothing is owed any more, as long as no shard changes.
     """
 
     record: str
     planned: int | None = None
     strays: int = 0
+    settled: str = ""
     shards: Mapping[int, ShardEntry] = field(default_factory=dict)
 
 
@@ -47,7 +49,7 @@ class Manifest:
         """The file's content."""
         stages = {
             name: {
-                "record": stage.record, "planned": stage.planned, "strays": stage.strays,
+                "record": stage.record, "planned": stage.planned, "strays": stage.strays, "settled": stage.settled,
                 "shards": {f"{number:05d}": asdict(entry) for number, entry in sorted(stage.shards.items())},
             }
             for name, stage in self.stages.items()
@@ -59,12 +61,12 @@ class Manifest:
         return replace(self, stages={**self.stages, name: stage})
 
     def with_shard(self, name: str, shard: int, entry: ShardEntry | None) -> Manifest:
-        """The same manifest with one shard added or replaced, or, for None, taken out."""
+        """The same manifest with one shard added or replaced, or, for None, taken out; the stage is no longer settled."""
         stage = self.stages[name]
         shards = {number: held for number, held in stage.shards.items() if number != shard}
         if entry is not None:
             shards[shard] = entry
-        return self.with_stage(name, replace(stage, shards=shards))
+        return self.with_stage(name, replace(stage, shards=shards, settled=""))
 
 
 def load(folder: Path) -> Manifest:
@@ -129,4 +131,4 @@ def _stage(data: Mapping[str, Any]) -> StageEntry:
         int(number): ShardEntry(entry["bytes"], entry["sha256"], Counts(**entry["counts"]))
         for number, entry in data["shards"].items()
     }
-    return StageEntry(data["record"], data["planned"], data["strays"], shards)
+    return StageEntry(data["record"], data["planned"], data["strays"], data.get("settled", ""), shards)

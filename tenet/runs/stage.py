@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Generic
 
 from tenet.errors import MissingInput, UsageError
+from tenet.ids import digest
 from tenet.runs.atomic import make_folder, remove, storage
 from tenet.runs.atomic import replace as replace_file
 from tenet.runs.codec import Codec, R
@@ -217,6 +218,23 @@ class Stage(Generic[R]):
         entry = replace(self.entry, planned=planned, strays=strays)
         if entry != self.entry:
             self._enter(lambda held: held.with_stage(self.name, replace(entry, shards=held.stages[self.name].shards)))
+
+    def settle(self, plan: str) -> None:
+        """Note that nothing is owed of the plan of this name; holds until a shard changes."""
+        self._require_writer()
+        self._enter(lambda held: held.with_stage(self.name, replace(held.stages[self.name], settled=plan)))
+
+    def settled(self, plan: str) -> bool:
+        """True where `settle` was called with this plan, and all that was there then reads back."""
+        entry = self.entry
+        if not plan or entry.settled != plan or any(self.path.glob("[0-9]*.db")):
+            return False
+        return all(self.published(number) for number in entry.shards) and self.entry.settled == plan
+
+    @property
+    def state(self) -> str:
+        """A digest of the published shards: equal for equal contents, for plans that depend on this stage."""
+        return digest([[number, entry.sha256] for number, entry in sorted(self.entry.shards.items())])
 
     def close(self) -> None:
         """Close the open shards. Closing twice is harmless."""

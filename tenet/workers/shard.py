@@ -1,15 +1,17 @@
-"""The worker: settles one shard, whoever schedules it. It asks what is owed, records each group of answers,
-retries, publishes.
+"""The worker: settles shards, whoever schedules them. It hands out what is owed as one stream, records each group of answers, asks
+failures again, and publishes every shard that is settled.
 
-The worker owns durability: a row counts once `Stage.put` has returned. Knows nothing of other shards, of
-models or of schedulers.
+Work takes tasks when it has room for them and may answer in any order, so that a slow answer holds nobody up. A task is in memory
+from when it is handed out until its answer is recorded; how many that are is the work's choice, and does not grow with the plan.
+
+The worker owns durability: a row counts once `Stage.put` has returned. Knows nothing of models or of schedulers.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -19,10 +21,12 @@ from tenet.runs import Row, Stage
 from tenet.runs.codec import R
 from tenet.workers.survey import T, Task, distinct
 
-Work = Callable[[Sequence[Task[T]]], Iterable[Row[R]]]
+Work = Callable[[Iterable[Task[T]]], Iterable[Row[R]]]
+"""Answers tasks: one row each, in any order. It takes a task from the iterable when it has room for it."""
 
 GROUP_ROWS = 256
-GROUP_SECONDS = 1.0
+GROUP_SECONDS = 0.25
+FILLING_UP = 32
 
 
 class Stopped(Exception):
@@ -31,78 +35,131 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Watch(Generic[R]):
-    """What a worker tells its scheduler: rows just recorded, tasks in flight; and whether it should stop."""
+    """What a worker tells its scheduler: rows just recorded, tasks in flight, a shard settled; and whether it should stop."""
 
     recorded: Callable[[Sequence[Row[R]]], None]
     in_flight: Callable[[int], None]
+    settled: Callable[[int, Sequence[str]], None]
     stopping: Callable[[], bool]
 
 
-class ShardWorker(Generic[T, R]):
-    """Settles a stage's shards with a piece of work. `retries` is how often a failed task is asked again."""
+@dataclass
+class _Open(Generic[T]):
+    """A shard at work: its tasks by key, and how many of those handed out are not answered yet."""
 
-    def __init__(self, stage: Stage[R], work: Work[T, R], watch: Watch[R], *, batch: int, retries: int) -> None:
+    tasks: dict[str, Task[T]]
+    unanswered: int = 0
+
+
+class ShardWorker(Generic[T, R]):
+    """Settles shards of a stage with a piece of work. `retries` is how often a failed task is asked again.
+
+    `elsewhere` are keys whose rows stand in other shards than the plan would put them; `retry_failed` gives tasks that were given up
+    before a fresh allowance.
+    """
+
+    def __init__(
+        self,
+        stage: Stage[R],
+        work: Work[T, R],
+        watch: Watch[R],
+        *,
+        retries: int,
+        elsewhere: frozenset[str] = frozenset(),
+        retry_failed: bool = False,
+    ) -> None:
         self._stage = stage
         self._work = work
         self._watch = watch
-        self._batch = batch
-        self._retries = retries
+        self._most = retries + 1
+        self._elsewhere = elsewhere
+        self._retry_failed = retry_failed
+        self._open: dict[int, _Open[T]] = {}
+        self._shard_of: dict[str, int] = {}  # of every task that is handed out and not answered
+        self._allowed: dict[int, dict[str, int]] = {}  # attempts after which a task that failed before is given up
+        self._unsettled: list[int] = []
 
-    def settle(
-        self,
-        shard: int,
-        tasks: Sequence[Task[T]],
-        elsewhere: frozenset[str] = frozenset(),
-        *,
-        retry_failed: bool = False,
-    ) -> None:
-        """Work until every task of the shard is recorded or given up, then publish the shard.
+    def settle(self, shards: Iterable[int], tasks_of: Callable[[int], Sequence[Task[T]]]) -> None:
+        """Work until every task of these shards is recorded or given up, and publish them; `tasks_of` makes a shard's tasks, the same
+        every time.
+
+        Failures are asked again when all else is answered, so that a fault that passes has time to pass.
 
         Raises:
             Stopped: the watch said so; everything answered is recorded.
             TenetError: the engine, the disk or the input failed as a whole; everything answered is recorded.
         """
-        stage = self._stage
-        wanted = {key: task for key, task in distinct(tasks).items() if key not in elsewhere}
-        allowed = self._allowances(shard, wanted.keys(), retry_failed=retry_failed)
-        while owed := self._owed(shard, wanted, allowed):
-            if stage.published(shard):
-                stage.reopen(shard)
-            for start in range(0, len(owed), self._batch):
-                if self._watch.stopping():
-                    raise Stopped
-                self._ask(shard, owed[start : start + self._batch])
-        stage.publish(shard)
+        owed: Iterable[int] = shards
+        while True:
+            source = _Source(task for number in owed for task in self._hand_out(number, tasks_of(number)))
+            self._drain(source)
+            if self._watch.stopping() and source.cut:
+                raise Stopped
+            if not self._unsettled:
+                break
+            owed, self._unsettled = self._unsettled, []
+        self._watch.in_flight(0)
 
-    def _allowances(self, shard: int, keys: Iterable[str], *, retry_failed: bool) -> dict[str, int]:
-        """The attempts after which each task that has failed is given up."""
-        most = self._retries + 1
-        if not retry_failed:
-            return {}
-        failed = self._stage.failures(shard)
-        return {key: failed[key].attempts + most for key in keys if key in failed}
+    def _drain(self, source: _Source[T]) -> None:
+        """Let the work answer a stream of tasks, anew where it left off too early.
 
-    def _owed(self, shard: int, wanted: dict[str, Task[T]], allowed: dict[str, int]) -> list[Task[T]]:
-        recorded = self._stage.keys(shard)
+        Raises:
+            RuntimeError: the work takes no task.
+        """
+        while not source.ended:
+            before = source.taken
+            self._ask(source, {})
+            if source.taken == before and not source.ended:
+                raise RuntimeError(f"stage {self._stage.name}: the work took none of the tasks that it was offered")
+        if source.failure is not None:
+            raise source.failure
+
+    def _hand_out(self, number: int, tasks: Sequence[Task[T]]) -> Iterator[Task[T]]:
+        """What is owed of a shard."""
+        wanted = {key: task for key, task in distinct(tasks).items() if key not in self._elsewhere}
+        if self._retry_failed and number not in self._allowed:
+            failed = self._stage.failures(number)
+            self._allowed[number] = {key: failed[key].attempts + self._most for key in wanted if key in failed}
+        # A key in flight for another shard waits for the next round.
+        owed = [wanted[key] for key in self._owed(number, wanted) if key not in self._shard_of]
+        if owed and self._stage.published(number):
+            self._stage.reopen(number)
+        self._open[number] = _Open(wanted, len(owed))
+        if not owed:
+            self._close(number)
+        for task in owed:
+            if self._watch.stopping():
+                raise Stopped
+            self._shard_of[task.key] = number
+            yield task
+
+    def _owed(self, number: int, wanted: Collection[str]) -> list[str]:
+        """The keys that have no success on the books and may still be asked."""
+        recorded = self._stage.keys(number)
         missing = [key for key in wanted if not recorded.get(key)]
         if not missing:
             return []
-        failed = self._stage.failures(shard)
-        return [
-            wanted[key]
-            for key in missing
-            if key not in failed or failed[key].attempts < allowed.get(key, self._retries + 1)
-        ]
+        failed = self._stage.failures(number)
+        allowed = self._allowed.get(number, {})
+        return [key for key in missing if key not in failed or failed[key].attempts < allowed.get(key, self._most)]
 
-    def _ask(self, shard: int, tasks: Sequence[Task[T]]) -> None:
-        """Ask for these tasks and record what comes; a group that raises is halved until the task at fault is
-        alone.
+    def _close(self, number: int) -> None:
+        """Publish a shard that is settled; keep its number for another round where failures may be asked again."""
+        wanted = self._open.pop(number).tasks
+        if self._owed(number, wanted):
+            self._unsettled.append(number)
+            return
+        self._stage.publish(number)
+        self._watch.settled(number, list(wanted))
+
+    def _ask(self, tasks: Iterable[Task[T]], unanswered: dict[str, Task[T]]) -> None:
+        """Ask for these tasks and record what comes; those that `tasks` hands out are noted in `unanswered` until then.
+
+        Where the work raises, what it had in hand is halved until the task at fault is alone.
         """
-        self._watch.in_flight(len(tasks))
-        unanswered = distinct(tasks)
+        group = _Group[R](lambda rows: self._record(rows, unanswered))
         try:
-            for rows in grouped(self._work(tasks)):
-                self._record(shard, rows, unanswered)
+            group.gather(self._work(_noting(tasks, unanswered, group)))
         except Exception as error:
             if self._watch.stopping() and not isinstance(error, StorageFailed):
                 raise Stopped from error  # Ctrl-C reaches an engine's own processes too
@@ -111,27 +168,39 @@ class ShardWorker(Generic[T, R]):
             rest = list(unanswered.values())
             if len(rest) > 1:
                 middle = len(rest) // 2
-                self._ask(shard, rest[:middle])
-                self._ask(shard, rest[middle:])
+                self._ask(rest[:middle], distinct(rest[:middle]))
+                self._ask(rest[middle:], distinct(rest[middle:]))
                 return
-            self._record(shard, [Row(task.key, None, ok=False, reason=describe(error)) for task in rest], unanswered)
+            self._record([Row(task.key, None, ok=False, reason=describe(error)) for task in rest], unanswered)
         silent = [Row[R](key, None, ok=False, reason="the work gave no answer") for key in unanswered]
         if silent:
-            self._record(shard, silent, unanswered)
+            self._record(silent, unanswered)
 
-    def _record(self, shard: int, rows: Sequence[Row[R]], unanswered: dict[str, Task[T]]) -> None:
+    def _record(self, rows: Sequence[Row[R]], unanswered: dict[str, Task[T]]) -> None:
         foreign = {row.key for row in rows if row.key not in unanswered}
         if foreign or len({row.key for row in rows}) < len(rows):
             raise RuntimeError(f"the work answered what was not asked, or twice: {sorted(foreign)[:3]}")
+        by_shard: dict[int, list[Row[R]]] = {}
+        for row in rows:
+            by_shard.setdefault(self._shard_of[row.key], []).append(row)
+        for number, group in by_shard.items():
+            stored = self._put(number, group)
+            for row in stored:
+                del unanswered[row.key], self._shard_of[row.key]
+            self._watch.recorded(stored)
+            shard = self._open[number]
+            shard.unanswered -= len(stored)
+            if not shard.unanswered:
+                self._close(number)
+        self._watch.in_flight(len(self._shard_of))
+
+    def _put(self, number: int, rows: Sequence[Row[R]]) -> Sequence[Row[R]]:
         try:
-            self._stage.put(shard, rows)
+            self._stage.put(number, rows)
         except ValueError:
             rows = [self._storable(row) for row in rows]
-            self._stage.put(shard, rows)
-        for row in rows:
-            del unanswered[row.key]
-        self._watch.recorded(rows)
-        self._watch.in_flight(len(unanswered))
+            self._stage.put(number, rows)
+        return rows
 
     def _storable(self, row: Row[R]) -> Row[R]:
         """The row, or a failure that says why it cannot be stored."""
@@ -144,27 +213,82 @@ class ShardWorker(Generic[T, R]):
         return Row(row.key, record, ok, row.attempts, reason.encode("utf-8", "backslashreplace").decode())
 
 
-def grouped(rows: Iterable[Row[R]]) -> Iterator[list[Row[R]]]:
-    """Gather rows into groups to commit: by number, by age, and what there is when the source ends or fails."""
-    group: list[Row[R]] = []
-    since = time.monotonic()
-    source = iter(rows)
-    failure: BaseException | None = None
-    while failure is None:
+class _Source(Generic[T]):
+    """A stream of tasks that several callers take from in turn. It keeps what goes wrong in making tasks for the end, so that it is not
+    taken for a fault of the work; a stop ends it (`cut`).
+    """
+
+    def __init__(self, tasks: Iterator[Task[T]]) -> None:
+        self._tasks = tasks
+        self.taken = 0
+        self.ended = self.cut = False
+        self.failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Task[T]]:
+        return self
+
+    def __next__(self) -> Task[T]:
+        if self.ended:
+            raise StopIteration
         try:
-            group.append(next(source))
+            task = next(self._tasks)
         except StopIteration:
-            break
-        except BaseException as error:  # what came before it is handed on first
-            failure = error
-            break
-        if len(group) >= GROUP_ROWS or time.monotonic() - since >= GROUP_SECONDS:
-            yield group
-            group, since = [], time.monotonic()
-    if group:
-        yield group
-    if failure is not None:
-        raise failure
+            self.ended = True
+            raise
+        except Stopped:
+            self.ended = self.cut = True
+            raise StopIteration from None
+        except Exception as error:
+            self.ended, self.failure = True, error
+            raise StopIteration from None
+        self.taken += 1
+        return task
+
+
+def _noting(tasks: Iterable[Task[T]], handed: dict[str, Task[T]], group: _Group[R]) -> Iterator[Task[T]]:
+    for task in tasks:
+        handed[task.key] = task
+        group.taken()
+        yield task
+    group.flush()
+
+
+class _Group(Generic[R]):
+    """Answers on their way to the disk, committed in groups: by number, by age, and when the work fills up again, for it may then be busy
+    for long.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Row[R]]], None]) -> None:
+        self._commit = commit
+        self._rows: list[Row[R]] = []
+        self._since = time.monotonic()
+        self._taken = 0
+
+    def gather(self, rows: Iterable[Row[R]]) -> None:
+        """Commit all of these rows; what came before a failure is committed first."""
+        try:
+            for row in rows:
+                self._rows.append(row)
+                self._taken = 0
+                if len(self._rows) >= GROUP_ROWS or time.monotonic() - self._since >= GROUP_SECONDS:
+                    self.flush()
+        except BaseException:
+            self.flush()
+            raise
+        self.flush()
+
+    def taken(self) -> None:
+        """The work has taken a task."""
+        self._taken += 1
+        if self._taken == FILLING_UP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what there is."""
+        self._since = time.monotonic()
+        rows, self._rows = self._rows, []
+        if rows:
+            self._commit(rows)
 
 
 def describe(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from tenet.runs import Stage
 from tenet.runs.codec import R
@@ -46,25 +46,32 @@ class Survey:
         return self.planned - self.ok - self.given_up
 
 
+@runtime_checkable
+class Counted(Protocol):
+    """A plan that knows how many different tasks a shard has without making them."""
+
+    def size(self, number: int) -> int:
+        """The number of different tasks of a shard."""
+        ...
+
+
 def survey(
     stage: Stage[R], shards: Sequence[Sequence[Task[T]]], *, retries: int = 2, retry_failed: bool = False
 ) -> Survey:
-    """Hold a plan against a stage. Costs a pass over the plan and the recorded keys; nothing is read where
-    nothing is recorded.
+    """Hold a plan against a stage. Shards that hold no row are counted, and their tasks are made only where rows of them may stand in
+    other shards.
 
     A failure counts as given up after `retries` more attempts, unless `retry_failed` asks for all of them
     once more.
     """
     held = stage.shards()
-    if not held:
-        return Survey(sum(len(distinct(tasks)) for tasks in shards))
     planned = ok = given_up = 0
     missing: set[str] = set()
     strays: dict[str, bool] = {}
-    for number, tasks in enumerate(shards):
-        wanted = distinct(tasks).keys()
-        planned += len(wanted)
+    for number in held:
         recorded = stage.keys(number)
+        wanted = distinct(shards[number]).keys() if number < len(shards) else {}.keys()
+        planned += len(wanted)
         tired = set() if retry_failed else given_up_keys(stage, number, retries)
         for key in wanted:
             if recorded.get(key):
@@ -74,11 +81,15 @@ def survey(
             else:
                 missing.add(key)
         strays.update((key, good) for key, good in recorded.items() if key not in wanted)
-    for number in held:
-        if number >= len(shards):
-            strays.update(stage.keys(number))
-    elsewhere = frozenset(key for key in missing if strays.get(key))
-    return Survey(planned, ok + len(elsewhere), given_up, elsewhere, len(strays) - len(elsewhere))
+    elsewhere = {key for key in missing if strays.get(key)}
+    for number in sorted(set(range(len(shards))).difference(held)):
+        if strays:
+            wanted = distinct(shards[number]).keys()
+            planned += len(wanted)
+            elsewhere.update(key for key in wanted if strays.get(key))
+        else:
+            planned += shards.size(number) if isinstance(shards, Counted) else len(distinct(shards[number]))
+    return Survey(planned, ok + len(elsewhere), given_up, frozenset(elsewhere), len(strays) - len(elsewhere))
 
 
 def distinct(tasks: Sequence[Task[T]]) -> dict[str, Task[T]]:

@@ -42,7 +42,7 @@ def test_a_pair_that_was_not_judged_gets_the_probability_of_its_scores() -> None
     (pair,) = chosen([preference("a", "b", 0.8), preference("b", "c", 0.8)]).pairs
     assert (pair.chosen_id, pair.rejected_id) == ("a", "c")
     assert pair.p_chosen == pytest.approx(16 / 17, abs=1e-5)
-    assert (pair.principles, pair.judgements) == ((), 0)
+    assert (pair.principles, pair.judgements) == (("kind",), 0)
 
 
 def test_a_pair_judged_in_one_order_counts_as_not_judged() -> None:
@@ -134,3 +134,22 @@ def test_rows_are_oriented_weighed_and_counted(ps: list[float], how: str, ties: 
     if selection.pairs:
         assert sum(pair.weight for pair in selection.pairs) == pytest.approx(1.0)
     assert list(selection.pairs) == select(rank("p", told), told, PairsConfig(how, margin, ties), 0)  # type: ignore[arg-type]
+
+
+def test_best_and_worst_are_looked_for_where_judgements_link_them() -> None:
+    told = [preference("a", "b", 0.99), preference("c", "d", 0.7), preference("d", "e", 0.7)]
+    (pair,) = chosen(told).pairs
+    assert (pair.chosen_id, pair.rejected_id) == ("c", "e")
+    assert {(one.chosen_id, one.rejected_id) for one in chosen(told, select="all").pairs} == {
+        ("a", "b"),
+        ("c", "d"),
+        ("d", "e"),
+    }
+
+
+def test_pairs_asked_in_one_order_on_purpose_count() -> None:
+    told = [preference("a", "b", 0.8), preference("b", "c", 0.7), preference("a", "c", 0.6, one_order=True)]
+    found = choose(rank("p", told, one_order=True), told, PairsConfig(), 0, one_order=True)
+    assert [pair.p_chosen for pair in found.pairs] == [pytest.approx(0.6)]
+    everything = choose(rank("p", told, one_order=True), told, PairsConfig(select="all"), 0, one_order=True)
+    assert len(everything.pairs) == 3

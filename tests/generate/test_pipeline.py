@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from generate.amounts import Amount
 from generate.context import PREFERENCES, Step
 from generate.pipeline import ALL, Order, dry_run, generate
 from tenet.config import make_config
@@ -113,8 +114,7 @@ def test_a_second_go_asks_nothing_and_changes_nothing(make: Make, tmp_path: Path
     console = quiet()
     generate(make(), console).close()
     assert dataset_digest(tmp_path / "runs/run") == first
-    plan = dry_run(make())
-    assert [line.owed for line in plan.lines if line.stage in (Step.SAMPLES, Step.JUDGEMENTS)] == [0, 0]
+    assert [line.owed.high for line in dry_run(make()).lines] == [0, 0, 0]
 
 
 def test_equal_runs_have_byte_identical_datasets_and_growth_gives_what_a_longer_run_gives(
@@ -192,13 +192,19 @@ def test_other_pairs_of_the_same_judgements_ask_nothing(make: Make) -> None:
 
 
 def test_failures_are_rows_and_too_many_stop_the_run(make: Make) -> None:
-    some = make(40, judge={"engine": "scripted", "model": "longer", "options": {"errors": 0.05}})
+    some = make(40, judge={"engine": "scripted", "model": "longer", "options": {"errors": 0.05}}, max_failures=0.2)
     with generate(some, quiet()) as run:
         counts = run.stage(Step.JUDGEMENTS, Judgement).counts()
     assert counts.outcomes["error"] == counts.failed > 0
     many = make(40, name="many", judge={"engine": "scripted", "model": "longer", "options": {"low_mass": 0.4}})
     with pytest.raises(TooManyFailures, match=r"are no opinion \(low_mass"):
         generate(many, quiet())
+    few = make(40, name="few", judge={"engine": "scripted", "model": "longer", "options": {"errors": 0.05}})
+    with pytest.raises(TooManyFailures) as stopped:
+        generate(few, quiet())
+    assert stopped.value.exit_code == 4
+    with Run.read(few.folder) as run:
+        assert run.stage(Step.JUDGEMENTS, Judgement).counts().ok > 0.9 * 40 * 6
 
 
 def test_responses_already_drawn_need_no_policy(make: Make, tmp_path: Path) -> None:
@@ -238,8 +244,8 @@ def test_a_dry_run_counts_what_the_run_then_asks(make: Make, tmp_path: Path) -> 
     judging = next(line for line in dry_run(order).lines if line.stage == Step.JUDGEMENTS)
     with generate(order, quiet()) as run:
         recorded = list(run.stage(Step.JUDGEMENTS, Judgement).records())
-    assert judging.owed == judging.calls == len(recorded)
-    assert judging.prompt_tokens == sum(one.prompt_tokens or 0 for one in recorded)
+    assert judging.owed == judging.calls == Amount.exact(len(recorded))
+    assert judging.prompt_tokens == Amount.exact(sum(one.prompt_tokens or 0 for one in recorded))
 
 
 def test_revisions_become_pairs_and_sft_rows(make: Make, tmp_path: Path) -> None:

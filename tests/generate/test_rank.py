@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate.rank import fit, rank, scores_of
+from generate.rank import fit, parts, rank, scores_of
 from judges.probability import LOGIT_CLIP, sigmoid
 from tenet.records import Preference
 
@@ -72,6 +72,34 @@ def test_one_order_alone_is_left_out_unless_asked() -> None:
     lone = [preference("a", "b", 0.9, one_order=True)]
     assert rank("p", lone).sample_ids == ()
     assert rank("p", lone, one_order=True).sample_ids == ("a", "b")
+
+
+def test_parts_are_what_the_usable_judgements_link() -> None:
+    told = [preference("a", "b", 0.9), preference("c", "d", 0.9), preference("d", "e", 0.6)]
+    assert parts(told) == [{"c", "d", "e"}, {"a", "b"}]
+    bridge = preference("b", "c", 0.8, one_order=True)
+    assert parts([*told, bridge]) == [{"c", "d", "e"}, {"a", "b"}]
+    assert parts([*told, bridge], one_order=True) == [{"a", "b", "c", "d", "e"}]
+    assert parts([]) == []
+    assert parts([preference("c", "d", 0.9), preference("a", "b", 0.9)]) == [{"a", "b"}, {"c", "d"}]
+
+
+def test_prompts_fitted_together_get_what_each_gets_alone() -> None:
+    rng = np.random.default_rng(1)
+    wins = rng.uniform(0.01, 1.0, (20, 5, 5)) * rng.integers(0, 3, (20, 5, 5))
+    np.einsum("pii->pi", wins)[:] = 0.0
+    together = fit(wins)
+    assert together.shape == (20, 5)
+    assert together == pytest.approx(np.stack([fit(one) for one in wins]), abs=1e-6)
+
+
+def test_true_scores_come_back_from_a_sparse_graph_with_unequal_counts() -> None:
+    true = np.array([1.5, 0.2, -0.4, -1.3, 0.6])
+    wins = np.zeros((5, 5))
+    for (i, j), times in zip([(0, 1), (1, 2), (2, 3), (3, 4), (1, 4)], [1, 3, 1, 2, 5], strict=True):
+        p = sigmoid(true[i] - true[j])
+        wins[i, j], wins[j, i] = times * p, times * (1 - p)
+    assert fit(wins) == pytest.approx(true - true.mean(), abs=1e-3)
 
 
 def test_nothing_judged_gives_an_empty_ranking() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from constitution.model import Tier
 from judges.aggregate import DECIDED, Opinion, participants, preferences
+from judges.probability import sigmoid
 from tenet.records import Outcome, Preference
 from tests.judges.makers import constitution_of, judgement, principle
 
@@ -181,3 +182,23 @@ def test_arrival_order_does_not_matter() -> None:
     for _ in range(5):
         rng.shuffle(votes)
         assert preferences(votes, file) == expected
+
+
+def test_an_order_that_was_not_asked_is_filled_in_by_the_position_bias() -> None:
+    # log-odds for the first: d + b with d = 1, b = 0.5; the other order would have said d - b for the same response
+    told = only(preferences([judgement("a", "b", sigmoid(1.5))], ONE, bias=0.5))
+    assert told.p_a == pytest.approx((sigmoid(1.5) + sigmoid(0.5)) / 2)
+    assert (told.p_shown_a, told.p_shown_b, told.flipped) == (pytest.approx(sigmoid(1.5)), None, False)
+    turned = only(preferences([judgement("b", "a", sigmoid(-0.5))], ONE, bias=0.5))
+    assert turned.p_a == pytest.approx(told.p_a)
+    assert (turned.p_shown_a, turned.p_shown_b) == (None, pytest.approx(sigmoid(0.5)))
+    both = [judgement("a", "b", 0.9), judgement("b", "a", 0.6)]
+    assert only(preferences(both, ONE, bias=2.0)) == only(preferences(both, ONE))
+
+
+def test_a_rule_asked_in_one_order_on_purpose_still_decides() -> None:
+    file = constitution_of(principle("safe", tier=Tier.RULE), principle("kind"))
+    votes = [judgement("a", "b", 0.95, principle="safe"), *votes_for(0.2, "kind")]
+    assert only(preferences(votes, file)).p_a == pytest.approx(0.2)
+    assert only(preferences(votes, file, bias=0.0)).p_a == pytest.approx(0.95)
+    assert only(preferences(votes, file, bias=0.0)).p_shown_b is None

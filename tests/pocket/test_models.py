@@ -33,12 +33,7 @@ def test_the_two_models_are_small() -> None:
     assert sum(weight.numel() for path in (JUDGE_PATH, POLICY_PATH) for weight in load(path).parameters()) <= 4_500_000
 
 
-UNSEEN = pytest.mark.xfail(
-    reason="the bundled judge is right in 0.79 of unseen wordings: a longer recipe is under way", strict=False
-)
-
-
-@pytest.mark.parametrize("split", ["seen", pytest.param("unseen", marks=UNSEEN)])
+@pytest.mark.parametrize("split", ["seen", "unseen"])
 def test_the_judge_agrees_with_the_oracle(split: WordingSplit) -> None:
     encode = Encoder(load_tokenizer(JUDGE_PATH))
     model, maker, rng = load(JUDGE_PATH).eval(), RowMaker(encode, "heldout"), random.Random(77)

@@ -43,7 +43,6 @@ def test_the_text_counts_before_the_id_and_the_id_where_the_text_is_silent() -> 
     assert family_of(Principle("be-brief", "The response is kind and thorough.")) in ("courteous", "thorough")
 
 
-@pytest.mark.xfail(reason="3 % of the wordings of the grown grammar are taken for another family", strict=False)
 def test_few_wordings_are_taken_for_another_family() -> None:
     read = [(family, family_of(Principle("x", one.text))) for family in FAMILIES for one in wordings(family, "seen")]
     wrong = sum(found is not None and found != family for family, found in read)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from tenet import cli as module
 from tenet.cli import COMMANDS, PACKAGES, cli
-from tenet.environment import require_own_packages
+from tenet.environment import require_matching_torchvision, require_own_packages
 from tenet.errors import Interrupted, MissingInput, TenetError, TooManyFailures, UsageError
 
 HEAVY = (
@@ -171,6 +171,25 @@ def test_somebody_elses_package_is_named_with_the_cure(tmp_path: Path, monkeypat
     with pytest.raises(UsageError, match="--force-reinstall"):
         require_own_packages(["zz_judges_for_tests"], site)
     require_own_packages(["no_such_package_for_tests"], site)
+
+
+@pytest.mark.parametrize(
+    ("torch", "torchvision", "fits"),
+    [("2.13.0+cpu", "0.28.0", False), ("2.13.0+cpu", "0.28.0+cpu", True), ("2.14.0", "0.29.0", True)],
+)
+def test_a_torchvision_that_breaks_transformers_is_named_with_the_cure(
+    torch: str, torchvision: str, fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, version in (("torch", torch), ("torchvision", torchvision)):
+        info = tmp_path / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    if fits:
+        require_matching_torchvision()
+        return
+    with pytest.raises(UsageError, match="pip uninstall torchvision"):
+        require_matching_torchvision()
 
 
 def test_usage_statistics_are_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,15 @@ import pytest
 from tenet.config import AtLeast, InputPath, ModelRef, as_json, dump_yaml, load_config, make_config, to_yaml
 from tenet.errors import InvalidInput, MissingInput
 from tenet.ids import Json
-from tenet.runconfig import JudgeConfig, PairsConfig, PolicyConfig, PromptsConfig, ReviseConfig, RunConfig
+from tenet.runconfig import (
+    JudgeConfig,
+    PairsConfig,
+    PolicyConfig,
+    PromptsConfig,
+    ReviseConfig,
+    RunConfig,
+    ScheduleConfig,
+)
 from tenet.yamlfile import parse_yaml
 
 GOOD = """\
@@ -88,10 +96,10 @@ max_failures: 2
         'run.yaml:2:1: principals: unknown key\n  did you mean "principles"?',
         'run.yaml:3:11: prompts.path: there is no promts.jsonl\n  did you mean "prompts.jsonl"?',
         "run.yaml:3:31: prompts.limit: must be at least 1, not 0",
-        "run.yaml:5:6: policy.0.engine: 'vlm' is none of transformers, vllm, recorded, scripted\n  did you mean \"vllm\"?",
+        "run.yaml:5:6: policy.0.engine: 'vlm' is none of transformers, vllm, http, recorded, scripted\n  did you mean \"vllm\"?",
         "run.yaml:5:29: policy.0.temperature: must be at least 0, not -1.0",
         'run.yaml:6:5: policy.1.model: expected a text, found the number 3\n  to mean a text, put it in quotes: "3"',
-        "run.yaml:7:5: policy.1.keep: unknown key\n  the keys here are model, engine, samples, temperature, top_p, "
+        "run.yaml:7:5: policy.1.keep: unknown key\n  the keys here are model, engine, base_url, samples, temperature, top_p, "
         "max_tokens, stop, system, chat_template_kwargs, name, options",
         "run.yaml:10:3: judge.principles: 'sample' is none of sampled, each, whole\n  did you mean \"sampled\"?",
         "run.yaml:11:1: pairs: expected a table of select, min_margin, keep_ties, found a list",
@@ -121,10 +129,19 @@ max_failures: 2
         ("prompts: {path: prompts.jsonl, dataset: a/b}", "prompts.dataset: `path` and `dataset` exclude each other"),
         ("samples: {path: prompts.jsonl}", "policy: `samples` are given, so policy would not be used"),
         ("judge: {model: m, base_url: http://x}", "judge.base_url: the engine transformers runs in this process"),
-        ("judge: {model: m, engine: http}", "judge.engine: 'http' is none of transformers, vllm, recorded, scripted"),
+        ("judge: {model: m, engine: http}", "judge.base_url: the engine http needs the address of a server"),
+        ("judge: {model: m, engine: htp}", "judge.engine: 'htp' is none of transformers, vllm, http, recorded"),
+        ("policy: {model: m, base_url: http://x}", "policy.base_url: the engine transformers runs in this process"),
         ("judge: m", "judge: expected a table of model, engine"),
         ("revise: {rounds: 0}", "revise.rounds: must be at least 1"),
         ("seed: -1", "seed: must be at least 0"),
+        ("schedule: round", "schedule.kind: 'round' is none of round-robin, regular, knockout, auto"),
+        ("schedule: {kind: regular, degree: 1}", "schedule.degree: must be at least 2, not 1"),
+        ("schedule: {close_within: 0}", "schedule.close_within: must be more than 0, not 0.0"),
+        ("schedule: {second: close}", 'schedule.second: unknown key\n  did you mean "second_order"?'),
+        ("schedule: [regular]", "schedule: expected a table of kind, degree, second_order, close_within, found a list"),
+        ("schedule: ~", None),
+        ("schedule: round-robin", None),
         ("seed: ~", None),
         ("revise: ~", None),
         ("pairs: ~", None),
@@ -142,6 +159,22 @@ def test_one_problem_at_a_time(folder: Path, change: str, says: str | None) -> N
 def test_a_lone_value_stands_for_a_list_of_one(folder: Path) -> None:
     config = read(folder, GOOD + "export: sft\n")
     assert config.export == ("sft",)
+
+
+def test_a_word_stands_for_the_kind_of_a_schedule(folder: Path) -> None:
+    assert read(folder, GOOD + "schedule: regular\n").schedule == ScheduleConfig("regular")
+    long = read(folder, GOOD + "schedule: {kind: knockout, second_order: close}\n")
+    assert long.schedule == ScheduleConfig("knockout", second_order="close")
+    assert read(folder, GOOD, "schedule=auto").schedule == ScheduleConfig("auto")
+    assert read(folder, GOOD, "schedule={kind: regular, degree: 6}").schedule == ScheduleConfig("regular", 6)
+    assert read(folder, GOOD, "schedule.second_order=close").schedule == ScheduleConfig(second_order="close")
+    assert refused(folder, GOOD + "schedule: knockuot\n") == [
+        "run.yaml:7:1: schedule.kind: 'knockuot' is none of round-robin, regular, knockout, auto\n"
+        '  did you mean "knockout"?'
+    ]
+    assert refused(folder, GOOD, "schedule=best") == [
+        "--set schedule=best: 'best' is none of round-robin, regular, knockout, auto"
+    ]
 
 
 def test_what_is_no_table_or_not_there(folder: Path) -> None:
@@ -209,7 +242,7 @@ def test_flags_make_a_configuration_too(folder: Path) -> None:
         "name": "quick", "principles": "honesty", "prompts": {"path": str(folder / "prompts.jsonl")},
         "policy": {"model": "m"}, "judge": {"model": "j"},
     }  # fmt: skip
-    assert make_config(values, RunConfig, ["judge.batch=8"]).judge.batch == 8
+    assert make_config(values, RunConfig, ["judge.min_label_mass=0.25"]).judge.min_label_mass == 0.25
     with pytest.raises(InvalidInput, match="the command line cannot be used") as caught:
         make_config({**values, "judge": {"model": "j", "modle": 1}}, RunConfig)
     assert str(caught.value.problems[0]).startswith("judge.modle: unknown key")

@@ -183,12 +183,13 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SoftRewardTrainer, "compute_loss", compute_loss)
 
 
+@pytest.mark.parametrize("after", [5, 11], ids=["first epoch", "second epoch"])
 def test_a_stopped_training_goes_on_to_the_same_weights(
-    tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     whole = reward(tiny_model, data, tmp_path / "whole", console, epochs=2)
     with monkeypatch.context() as patch:
-        stop_at(5, patch)
+        stop_at(after, patch)
         with pytest.raises(Interrupted) as caught:
             reward(tiny_model, data, tmp_path / "cut", console, epochs=2)
     assert caught.value.resume.endswith("--resume")
