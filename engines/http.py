@@ -243,15 +243,18 @@ class HttpEngine(Engine):
         if self._closed:
             raise EngineError("this engine is closed")
         if self._thread is None or self._client is None:
-            key = os.environ.get(self._variable, "").strip()
             self._thread = LoopThread("tenet-http")
-            trust = self._options.get("trust_env") is True
 
             async def made() -> Client:
-                return Client(self._bases, key, self._limits, trust_env=trust)
+                return self._new_client()
 
             self._client = self._thread.call(made())
         return self._thread, self._client
+
+    def _new_client(self) -> Client:
+        """The client, made inside its loop. A host that starts its own servers makes another."""
+        key = os.environ.get(self._variable, "").strip()
+        return Client(self._bases, key, self._limits, trust_env=self._options.get("trust_env") is True)
 
     @property
     def _cures(self) -> Cures:

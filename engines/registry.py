@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 ENGINES: Final[dict[str, str]] = {
     "transformers": "engines.transformers:TransformersEngine",
     "vllm": "engines.vllm:VllmEngine",
+    "vllm-server": "engines.server:VllmServerEngine",
     "http": "engines.http:HttpEngine",
     "recorded": "engines.recorded:RecordedEngine",
     "scripted": "engines.scripted:ScriptedEngine",
 }
 REMOTE: Final = frozenset({"http"})
 """The engines whose model is behind an address (`base_url`)."""
+STARTS_SERVERS: Final = frozenset({"vllm-server"})
+"""The engines that start the servers that they ask."""
 
 
 def create_engine(
@@ -42,7 +45,8 @@ def create_engine(
     if name not in ENGINES:
         raise UsageError(f"engine: {name!r} is none of {', '.join(ENGINES)}")
     if base_url and name not in REMOTE:
-        raise UsageError(f"the engine {name} runs in this process and takes no address", hint="leave base_url out")
+        where_it_runs = "starts its own server" if name in STARTS_SERVERS else "runs in this process"
+        raise UsageError(f"the engine {name} {where_it_runs} and takes no address", hint="leave base_url out")
     module, _, attribute = ENGINES[name].partition(":")
     maker = getattr(import_module(module), attribute)
     where = {"base_url": tuple(base_url)} if name in REMOTE else {}

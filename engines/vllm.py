@@ -38,8 +38,8 @@ from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
 from tenet.records import Finish
 
-_OURS: Final = frozenset({"model", "tokenizer", "revision", "tokenizer_revision", "seed", "skip_tokenizer_init"})
-_NEUTRAL: Final = frozenset(
+OURS: Final = frozenset({"model", "tokenizer", "revision", "tokenizer_revision", "seed", "skip_tokenizer_init"})
+NEUTRAL: Final = frozenset(
     {
         "block_size",
         "disable_log_stats",
@@ -57,11 +57,11 @@ _NEUTRAL: Final = frozenset(
         "use_tqdm_on_load",
     }
 )
-_CPU_CACHE: Final = 2 * 2**30
-_CPU_BLOCK: Final = (
+CPU_CACHE: Final = 2 * 2**30
+CPU_BLOCK: Final = (
     32  # the least it takes: three times as much of a judge's prompts comes from the cache as with its default, 128
 )
-_GPU_BLOCK: Final = 16
+GPU_BLOCK: Final = 16
 _FLOOR: Final = -1e4
 
 
@@ -87,7 +87,7 @@ class VllmEngine(Engine):
     ) -> None:
         chosen = dict(options or {})
         self._process = VllmProcess.prepare()
-        known = self._process.engine_arguments - _OURS | {"revision"}
+        known = self._process.engine_arguments - OURS | {"revision"}
         if unknown := sorted(chosen.keys() - known):
             raise UsageError(f"options of the engine vllm: vLLM takes no {', '.join(unknown)}")
         revision, remote = chosen.pop("revision", None), chosen.get("trust_remote_code", False)
@@ -102,8 +102,8 @@ class VllmEngine(Engine):
         self._vocabulary = int(config.get_text_config(decoder=True).vocab_size)
         self._eos = sorted(eos_ids(config, load_generation_config(source), hf_tokenizer))
         self._caching = arguments["enable_prefix_caching"] is True
-        self._block = int(arguments.get("block_size") or _GPU_BLOCK)
-        told = {name: value for name, value in chosen.items() if name not in _NEUTRAL}
+        self._block = int(arguments.get("block_size") or GPU_BLOCK)
+        told = {name: value for name, value in chosen.items() if name not in NEUTRAL}
         self._info = EngineInfo(
             engine="vllm",
             model=source.name,
@@ -125,9 +125,9 @@ class VllmEngine(Engine):
         if source.asked:
             ours.update(revision=source.asked, tokenizer_revision=source.asked)
         if self._process.on_cpu:
-            ours.update(dtype="float32", enforce_eager=True, block_size=_CPU_BLOCK)
+            ours.update(dtype="float32", enforce_eager=True, block_size=CPU_BLOCK)
             if not self._process.cache_space_given:
-                ours["kv_cache_memory_bytes"] = _CPU_CACHE
+                ours["kv_cache_memory_bytes"] = CPU_CACHE
         return {**ours, **chosen}
 
     @property

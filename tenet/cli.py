@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
     "report": ("generate.cli:report", "Write a run's report page."),
+    "serve": ("engines.cli:serve", "Serve a model to runs, on this machine."),
     "labels": ("judges.humans.cli:labels", "Bring people's labels in."),
     "train": ("train.cli:train", "Train on a dataset: sft, reward or dpo."),
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),

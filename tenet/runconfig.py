@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
-Engine = Literal["transformers", "vllm", "http", "recorded", "scripted"]
+Engine = Literal["transformers", "vllm", "vllm-server", "http", "recorded", "scripted"]
 PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
 ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft"]
 
@@ -125,7 +125,8 @@ def _address(engine: Engine, base_url: Sequence[str]) -> Iterator[Complaint]:
         hint = "add `base_url: http://127.0.0.1:8000/v1`"
         yield Complaint(("base_url",), "the engine http needs the address of a server", hint)
     if engine != "http" and base_url:
-        message = f"the engine {engine} runs in this process and takes no address"
+        where = "starts its own server" if engine == "vllm-server" else "runs in this process"
+        message = f"the engine {engine} {where} and takes no address"
         yield Complaint(("base_url",), message, "leave base_url out, or set engine: http")
 
 
