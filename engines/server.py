@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -213,7 +214,7 @@ def running(setup: Setup, *, key: str, command: Command | None = None) -> Iterat
         failed = True
         raise
     finally:
-        failed = failed or any(process.ended for process in processes)
+        failed = failed or any(process.died for process in processes)
         with ExitStack() as stack:
             if folder is not None and not failed:  # an error names the log
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -329,6 +330,7 @@ class VllmServerEngine(Engine):
         )
         self._http: OwnHttpEngine | None = None
         self._servers = ExitStack()
+        weakref.finalize(self, self._servers.close)
         self._closed = False
 
     @property

@@ -77,6 +77,11 @@ class ServerProcess:
         """Whether the server has ended."""
         return self._process.poll() is not None
 
+    @property
+    def died(self) -> bool:
+        """Whether it has ended and was not told to."""
+        return self._finalizer.alive and self.ended
+
     def wait(self, until: float, others: Sequence[ServerProcess] = ()) -> None:
         """Wait for /health until a time of the monotonic clock; stops the server where that fails.
 
@@ -177,7 +182,7 @@ class ServerProcess:
     def _status(self, path: str, key: str = "") -> int:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            with _opener.open(Request(f"http://{HOST}:{self.port}{path}", headers=headers), timeout=5) as reply:  # noqa: S310
+            with _opener.open(Request(f"http://{HOST}:{self.port}{path}", headers=headers), timeout=5) as reply:
                 return int(reply.status)
         except HTTPError as error:
             with error:

@@ -40,7 +40,9 @@ def main(words: list[str]) -> int:
         signal.signal(number, lambda *_: None)  # a handler, for the command would inherit "ignored"
     adopt_orphans()
     try:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=2, stderr=2, start_new_session=True)
+        child = subprocess.Popen(  # noqa: S603 - what the driver asks for
+            command, stdin=subprocess.DEVNULL, stdout=2, stderr=2, start_new_session=True
+        )
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127

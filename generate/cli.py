@@ -36,7 +36,7 @@ def run_options(command: F) -> F:
         click.option("--judge", metavar="MODEL", help="Model that judges the answers."),
         click.option(
             "--engine",
-            type=click.Choice(["transformers", "vllm", "vllm-server"]),
+            type=click.Choice(["transformers", "vllm"]),
             help="Host of both models. Default: transformers.",
         ),
         click.option("--name", metavar="NAME", help="Folder of the run under --runs."),

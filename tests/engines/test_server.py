@@ -37,10 +37,14 @@ FOUND = VllmServer(
 
 
 @pytest.fixture(autouse=True)
-def vllm_that_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def vllm_that_is_never_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is looked up about an installed vLLM; the server in its place is the scripted one."""
     monkeypatch.setattr(VllmServer, "find", classmethod(lambda cls: FOUND))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    logs = tmp_path / "temporary"
+    logs.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(logs))
+    monkeypatch.setenv("TMPDIR", str(logs))
 
 
 def scripted(port: int) -> list[str]:
@@ -125,13 +129,12 @@ def test_a_server_that_is_never_healthy_is_given_up_and_stopped(tmp_path: Path) 
     # A child that leaves the group and ignores SIGTERM goes too.
     stubborn = "import os, signal, time; os.setsid(); signal.signal(15, signal.SIG_IGN); print(os.getpid(), flush=True); time.sleep(600)"
     script = f"{sys.executable} -c '{stubborn}' > {tmp_path}/pid & exec sleep 600"
-    with engine_with(shell(script), start_timeout=1.5) as engine:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ServerProcess.__init__, "__kwdefaults__", {"grace": 0.3})
-            with pytest.raises(
-                EngineError, match=r"is not healthy after \d+ s; its log is empty\n  raise options.start_timeout"
-            ):
-                engine.check()
+    with engine_with(shell(script), start_timeout=1.5) as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServerProcess.__init__, "__kwdefaults__", {"grace": 0.3})
+        with pytest.raises(
+            EngineError, match=r"is not healthy after \d+ s; its log is empty\n  raise options.start_timeout"
+        ):
+            engine.check()
     assert gone(int((tmp_path / "pid").read_text()))
 
 
@@ -162,9 +165,9 @@ def test_somebody_elses_server_on_the_port_is_not_taken_for_ours() -> None:
         port = int(alien.stdout.readline().rpartition(":")[2].partition("/")[0])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("engines.server_process.free_port", lambda: port)
-            with engine_with(shell("exec sleep 600"), start_timeout=1.0) as engine:
-                with pytest.raises(EngineError, match="is not healthy"):
-                    engine.check()
+            engine = engine_with(shell("exec sleep 600"), start_timeout=1.0)
+            with engine, pytest.raises(EngineError, match="is not healthy"):
+                engine.check()
         alien.kill()
 
 
@@ -231,13 +234,14 @@ def test_nothing_outlives_a_driver_that_is_killed() -> None:
 
 
 @pytest.mark.parametrize("end", ["engine.close()", "pass"])
-def test_ctrl_c_leaves_the_servers_to_the_driver_which_finishes_and_stops_them(end: str) -> None:
+def test_ctrl_c_leaves_the_servers_to_the_driver_which_finishes_and_stops_them(end: str, tmp_path: Path) -> None:
     process, groups = driver(end)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the whole foreground group
     out, _ = process.communicate(timeout=SECONDS)
     assert out == "answered 20\n"
     assert process.returncode == 0
     assert all(map(gone, groups))
+    assert not list((tmp_path / "temporary").iterdir())  # nothing failed: no log is left
 
 
 def test_options_are_checked_before_anything_starts(tmp_path: Path) -> None:
@@ -257,7 +261,7 @@ def test_options_are_checked_before_anything_starts(tmp_path: Path) -> None:
     assert "planted" not in secret
     assert "api_key: Tenet sets this itself" in secret
     assert "host: Tenet sets this itself" in secret
-    with pytest.raises(MissingInput, match="no config.json"):
+    with pytest.raises(MissingInput, match=r"no config\.json"):
         create_engine("vllm-server", str(tmp_path))
     with pytest.raises(UsageError, match="vllm-server starts its own server and takes no address"):
         create_engine("vllm-server", str(JUDGE), base_url=["http://127.0.0.1:1/v1"])
