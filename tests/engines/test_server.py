@@ -20,6 +20,7 @@ from engines.server import VllmServerEngine
 from engines.server_flags import VllmServer
 from engines.server_process import ServerProcess, free_port
 from tenet.errors import EngineError, MissingInput, UsageError
+from tenet.runconfig import JudgeConfig
 from tests.engines.http_world import truth
 
 ROOT = Path(__file__).parents[2]
@@ -265,6 +266,12 @@ def test_options_are_checked_before_anything_starts(tmp_path: Path) -> None:
         create_engine("vllm-server", str(tmp_path))
     with pytest.raises(UsageError, match="vllm-server starts its own server and takes no address"):
         create_engine("vllm-server", str(JUDGE), base_url=["http://127.0.0.1:1/v1"])
+
+
+def test_run_yaml_takes_the_engine_and_no_address_for_it() -> None:
+    assert not list(JudgeConfig("m", "vllm-server", options={"replicas": 2}).complaints())
+    (found,) = JudgeConfig("m", "vllm-server", ("http://127.0.0.1:1/v1",)).complaints()
+    assert found.message == "the engine vllm-server starts its own server and takes no address"
 
 
 def test_what_the_model_is_is_known_without_a_server() -> None:
