@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,8 +20,10 @@ from engines.registry import create_engine
 from engines.server import VllmServerEngine
 from engines.server_flags import VllmServer
 from engines.server_process import ServerProcess, free_port
+from tenet.config import make_config
 from tenet.errors import EngineError, MissingInput, UsageError
-from tenet.runconfig import JudgeConfig
+from tenet.runconfig import JudgeConfig, RunConfig
+from tenet.yamlfile import parse_yaml
 from tests.engines.http_world import truth
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +100,7 @@ def test_two_replicas_start_when_asked_answer_and_end_with_the_engine() -> None:
     for group in groups:
         command = Path(f"/proc/{group}/cmdline").read_bytes().decode()
         assert first.launch.key not in command
+        assert first.launch.key not in repr(first.launch)
         assert group == os.getpgid(group) != os.getpgid(0)
     engine.close()
     assert all(map(gone, groups))
@@ -205,6 +209,7 @@ VllmServer.find = classmethod(lambda cls: FOUND)
 engine = engine_with(replicas=2)
 engine.read_labels(questions(1), LABELS)
 print(*(process.group for process in engine.processes), flush=True)
+BEFORE
 try:
     time.sleep(600)
 except KeyboardInterrupt:
@@ -214,23 +219,29 @@ except KeyboardInterrupt:
 """
 
 
-def driver(end: str) -> tuple[subprocess.Popen[str], list[int]]:
+def driver(end: str, before: str = "pass") -> tuple[subprocess.Popen[str], list[int]]:
     """A process with an engine at work, and the process groups of its servers."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER.replace("END", end)], stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT,
+        [sys.executable, "-c", DRIVER.replace("END", end).replace("BEFORE", before)], stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT,
         start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     return process, [int(word) for word in process.stdout.readline().split()]
 
 
-def test_nothing_outlives_a_driver_that_is_killed() -> None:
-    process, groups = driver("pass")
+@pytest.mark.parametrize(
+    "before", ["pass", "import os; os.fork()"], ids=["alone", "with a forked child that keeps the pipe"]
+)
+def test_nothing_outlives_a_driver_that_is_killed(before: str) -> None:
+    process, groups = driver("pass", before)
     assert len(groups) == 2
     assert not any(map(gone, groups))
     process.kill()
+    process.wait()
     wait_for(lambda: all(map(gone, groups)))
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
@@ -285,33 +296,32 @@ def test_what_the_model_is_is_known_without_a_server() -> None:
         assert engine.processes == ()
 
 
-def test_serve_prints_the_lines_to_use_it_and_stops_with_ctrl_c(tmp_path: Path) -> None:
-    code = """
+SERVE = """
 import sys
 from engines.server import Setup
-from tests.engines.test_server import FOUND, VllmServer, scripted
+from tests.engines.test_server import FOUND, VllmServer, scripted, shell
 VllmServer.find = classmethod(lambda cls: FOUND)
-Setup.command = lambda self, port: [word for word in scripted(port) if word not in ("--key-env", "VLLM_API_KEY")]
+Setup.command = lambda self, port: COMMAND
 from tenet.cli import cli
 cli.main(sys.argv[1:])
 """
-    port = free_port()
-    words = [
-        "serve",
-        "judge",
-        str(JUDGE),
-        "--port",
-        str(port),
-        "--set",
-        "dtype=float32",
-        "--log",
-        str(tmp_path / "log"),
-    ]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
-        cwd=ROOT, start_new_session=True,
+
+
+def served(command: str, *words: str) -> subprocess.Popen[str]:
+    """`tenet serve judge`, with another command in place of vLLM's."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE.replace("COMMAND", command), "serve", "judge", str(JUDGE), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["--json", "--set=dtype=float32"], ids=["JSON", "lines of run.yaml"])
+def test_serve_prints_the_lines_to_use_it_and_stops_with_ctrl_c(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "planted")
+    port = free_port()
+    process = served("scripted(port)", "--port", str(port), "--log", str(tmp_path / "log"), form)
     assert process.stderr is not None
     said = [process.stderr.readline(), process.stderr.readline()]
     assert said[1:] == [f"Serving until Ctrl-C; the log is {tmp_path / 'log'}\n"], (said, process.communicate())
@@ -319,11 +329,27 @@ cli.main(sys.argv[1:])
     out, rest = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
     assert rest == "Stopped.\n"
-    told = json.loads(out)
-    assert told["base_url"] == [f"http://127.0.0.1:{port}/v1"]
-    assert told["judge"]["options"]["tokenizer"] == str(JUDGE)
+    assert "planted" not in out + "".join(said)
+    told = json.loads(out) if form == "--json" else parse_yaml(out).data
+    if form == "--json":
+        assert told.pop("base_url") == [f"http://127.0.0.1:{port}/v1"]
+    others = {"name": "n", "principles": "helpfulness", "samples": {"path": str(tmp_path / "log")}}
+    judge = make_config({**told, **others}, RunConfig).judge
+    assert judge.base_url == (f"http://127.0.0.1:{port}/v1",)
+    assert judge.options["tokenizer"] == str(JUDGE)
+    assert judge.options["api_key_env"] == "VLLM_API_KEY"
     with (
         pytest.raises(EngineError, match="no server answers"),
-        create_engine("http", "judge", base_url=told["base_url"], options=told["judge"]["options"]) as engine,
+        create_engine("http", judge.model, base_url=judge.base_url, options=judge.options) as engine,
     ):
         engine.check()
+
+
+def test_serve_ends_with_the_log_when_its_server_does() -> None:
+    process = served("shell('echo no such device; exit 7')(port)", "--port", str(free_port()))
+    out, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 3
+    assert out == ""
+    assert "did not start: it ended with exit status 7; the last lines of its log:\n    no such device\n" in said
+    wrong = served("scripted(port)", "--set", "dtyp=float32").communicate(timeout=SECONDS)
+    assert "dtyp: unknown; did you mean dtype?" in wrong[1]
