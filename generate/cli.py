@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Callable, Collection
@@ -42,6 +43,15 @@ def run_options(command: F) -> F:
         click.option("--name", metavar="NAME", help="Folder of the run under --runs."),
         click.option(
             "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Where run folders are."
+        ),
+        click.option(
+            "--workers", metavar="KIND[:N]", help="local, or ray: ask from N workers on a Ray cluster, as in ray:8."
+        ),
+        click.option(
+            "--reuse",
+            multiple=True,
+            metavar="RUN",
+            help="Take answers to the same questions from another run's folder; may be repeated.",
         ),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N prompts."),
         click.option(
@@ -270,7 +280,14 @@ def _short(given: dict[str, Any]) -> list[str]:
         words["name"] = Path(given["principles"] or "run").stem
     if given["engine"]:
         words |= {"policy.engine": given["engine"], "judge.engine": given["engine"]}
-    return [f"{key}={value}" for key, value in words.items() if value is not None]
+    return [*(f"{key}={value}" for key, value in words.items() if value is not None), *_beyond(given)]
+
+
+def _beyond(given: dict[str, Any]) -> list[str]:
+    """Workers elsewhere, and other runs, as overrides."""
+    words = [f"reuse=[{', '.join(json.dumps(str(Path(run))) for run in given['reuse'])}]"] if given["reuse"] else []
+    kind, _, size = (given["workers"] or "").partition(":")
+    return words + ([f"workers.kind={kind}"] if kind else []) + ([f"workers.size={size}"] if size else [])
 
 
 def _folder(run: Path) -> Path:

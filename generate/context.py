@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from constitution.model import Constitution
 from generate.shards import shards_of
@@ -16,6 +17,10 @@ from tenet.records import Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
 from tenet.workers.local import StageReport
+
+if TYPE_CHECKING:
+    from generate.reuse import Library
+    from tenet.workers.ray import RayPool
 
 
 class Step(StrEnum):
@@ -35,7 +40,8 @@ PREFERENCES = "preferences"
 
 @dataclass
 class Context:
-    """One command at work on one run. `meter` counts what it spends, `reports` collects
+    """One command at work on one run. `pool` are workers elsewhere that its jobs go to, `library` holds what other runs have answered;
+    `meter` counts what it spends, `reports` collects
     what each stage came to, `left_out` why pairs were not
     made and `unlinked` the prompts whose responses the answers do not link, once they are `derived`.
     """
@@ -51,6 +57,8 @@ class Context:
     left_out: dict[str, int] = field(default_factory=dict)
     unlinked: int = 0
     derived: bool = False
+    pool: RayPool | None = None
+    library: Library | None = None
 
     @cached_property
     def shards(self) -> list[Sequence[Prompt]]:

@@ -6,10 +6,12 @@ Tasks are made in the order of the prompts, all questions of one prompt together
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from constitution.model import Constitution, Principle
 from constitution.select import applying
 from generate.context import Context, Step
+from generate.jobs import Address, Job, Part, carry_out
 from generate.questions import RETRIES, Comparisons
 from generate.schedule import round_robin
 from generate.shards import LazyShards
@@ -22,7 +24,7 @@ from tenet.budget import Spent
 from tenet.errors import TooManyFailures
 from tenet.records import Critique, Judgement, Outcome, PreferencePair, Prompt, Sample, Verdict
 from tenet.runs import Row, Stage
-from tenet.workers.local import Task, run_stage
+from tenet.workers.local import Task
 from tenet.workers.survey import survey
 
 PREFLIGHT = "pre-flight"
@@ -44,24 +46,17 @@ def judge_all(context: Context, judge: PairwiseJudge) -> None:
     settled = stage.settled(plan) and not context.retry_failed
     if not settled:
         supersede(context.run, stage, asked.known(strict=False))
-        if survey(stage, asked.wave(1)).owed:
-            checked = preflight(judge, _cases(context))
-            context.meter.add(PREFLIGHT, JUDGE, sum(map(Spent.of, checked.judgements), Spent()))
-            context.console.say(checked.summary)
-
-    def work(tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
-        for found in judge.stream(task.payload for task in tasks):
-            yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
-
-    metered = context.meter.watched(Step.JUDGEMENTS, JUDGE, work, need())
+        first = comparison_job(asked, judge, stage, 1)
+        if context.library is not None:
+            context.library.lend(first, context.console)
+        if survey(stage, first.shards).owed:
+            summary, spent = context.pool.call(PREFLIGHT) if context.pool else check_judge(context, judge)
+            context.meter.add(PREFLIGHT, JUDGE, spent)
+            context.console.say(summary)
     planned, waves = 0, 1 if settled else asked.waves
     for wave in range(1, waves + 1):
-        with context.console.progress("judging" if waves == 1 else f"judging, wave {wave} of {waves}") as progress:
-            report = run_stage(
-                stage, asked.wave(wave), metered, progress=progress, plan=plan if waves == 1 else "", retries=RETRIES,
-                retry_failed=context.retry_failed, max_failures=context.config.max_failures if wave == 1 else 1.0,
-            )  # fmt: skip
-        context.note(Step.JUDGEMENTS, report)
+        job = comparison_job(asked, judge, stage, wave, waves)
+        report = carry_out(context, job, max_failures=context.config.max_failures if wave == 1 else 1.0)
         _require_opinions(stage, context.config.max_failures)  # over all waves: a late one may be a handful
         planned += report.planned
     if waves > 1:
@@ -70,9 +65,43 @@ def judge_all(context: Context, judge: PairwiseJudge) -> None:
         stage.settle(plan)
 
 
+def comparison_job(
+    asked: Comparisons, judge: PairwiseJudge, stage: Stage[Judgement], wave: int, waves: int = 1
+) -> Job[PairAsk, Judgement]:
+    """One wave of a run's comparisons."""
+    shards = asked.wave(wave)  # measures the bias where a later wave needs it
+    return Job(
+        Address(Part.JUDGEMENTS, wave, bias=asked.bias), Step.JUDGEMENTS, JUDGE,
+        "judging" if waves == 1 else f"judging, wave {wave} of {waves}", stage, shards,
+        partial(judged, judge), need(), plan=asked.plan if waves == 1 else "", retries=RETRIES,
+    )  # fmt: skip
+
+
+def judged(judge: PairwiseJudge, tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
+    """Ask a judge about pairs, as it has room for them."""
+    for found in judge.stream(task.payload for task in tasks):
+        yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
+
+
+def check_judge(context: Context, judge: PairwiseJudge) -> tuple[str, Spent]:
+    """Ask the first prompts' questions; gives a line for people, and what that took.
+
+    Raises:
+        JudgeUnfit: the judge does not answer with a label.
+    """
+    checked = preflight(judge, _cases(context))
+    return checked.summary, sum(map(Spent.of, checked.judgements), Spent())
+
+
 def criticise_pairs(context: Context, critic: CritiqueJudge) -> None:
     """Criticise the two responses of each exported pair under the principles that decided it; with `critique: all`, every sample."""
-    stage = context.run.stage(Step.CRITIQUES, Critique)
+    job = critique_job(context, critic)
+    supersede(context.run, job.stage, job.shards)
+    carry_out(context, job)
+
+
+def critique_job(context: Context, critic: CritiqueJudge) -> Job[CritiqueAsk, Critique]:
+    """The critiques that a run's pairs call for."""
     pairs = context.run.stage(Step.PAIRS, PreferencePair)
 
     def make(shard: int) -> list[Task[CritiqueAsk]]:
@@ -90,19 +119,16 @@ def criticise_pairs(context: Context, critic: CritiqueJudge) -> None:
             for ask in critic.asks(prompt, sample, principle)
         ]
 
-    def work(tasks: Iterable[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
-        for found in critic.stream(task.payload for task in tasks):
-            yield Row(found.id, found, ok=found.verdict is not Verdict.ERROR, reason=found.reason)
+    return Job(
+        Address(Part.CRITIQUES), Step.CRITIQUES, JUDGE, "criticising", context.run.stage(Step.CRITIQUES, Critique),
+        LazyShards(len(context.shards), make), partial(criticise, critic), need(critic.params),
+    )  # fmt: skip
 
-    metered = context.meter.watched(Step.CRITIQUES, JUDGE, work, need(critic.params))
-    shards = LazyShards(len(context.shards), make)
-    supersede(context.run, stage, shards)
-    with context.console.progress("criticising") as progress:
-        report = run_stage(
-            stage, shards, metered, progress=progress,
-            max_failures=context.config.max_failures, retry_failed=context.retry_failed,
-        )  # fmt: skip
-    context.note(Step.CRITIQUES, report)
+
+def criticise(critic: CritiqueJudge, tasks: Iterable[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
+    """Ask a critic, as it has room for tasks."""
+    for found in critic.stream(task.payload for task in tasks):
+        yield Row(found.id, found, ok=found.verdict is not Verdict.ERROR, reason=found.reason)
 
 
 def criticised(

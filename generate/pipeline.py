@@ -29,6 +29,7 @@ from generate.revising import revise_samples
 from generate.revision_pairs import pair_revisions
 from generate.sampling import Policy, sample_all
 from generate.spending import make_meter
+from generate.staff import staffed
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
 from judges.registry import create_judge
@@ -116,7 +117,8 @@ def generate(order: Order, console: Console) -> Run:
         if planned.plan.owes or order.retry_failed:
             _check(cast, planned.plan, everyone=order.retry_failed)
         try:
-            _carry_out(context, cast, order.steps)
+            with staffed(context):
+                _carry_out(context, cast, order.steps)
         finally:
             _write_stats(context, found, planned)
         if Step.EXPORT in order.steps:

@@ -34,12 +34,14 @@ class Comparisons:
     everything at once they are the same.
     """
 
-    def __init__(self, context: Context, judge: PairwiseJudge, stage: Stage[Judgement]) -> None:
+    def __init__(
+        self, context: Context, judge: PairwiseJudge, stage: Stage[Judgement], bias: PositionBias | None = None
+    ) -> None:
         self.asking = make_asking(context.config.schedule, context.config.seed)
         self._context = context
         self._judge = judge
         self._stage = stage
-        self._bias: PositionBias | None = None
+        self._bias = bias
         self._first = LazyShards(len(context.shards), lambda shard: self._wave(shard, 1), self._count)
 
     @property
@@ -49,6 +51,11 @@ class Comparisons:
         states: list[Json] = [run.stage(Step.PROMPTS, Prompt).state, run.stage(Step.SAMPLES, Sample).state]
         identity: list[Json] = [self._judge.fingerprint, self._context.constitution.digest, config.seed]
         return digest([*identity, as_json(config.schedule), *states])
+
+    @property
+    def bias(self) -> PositionBias | None:
+        """The judge's position bias; None where no wave has needed it yet. Given when this was made, it is not measured again."""
+        return self._bias
 
     @property
     def waves(self) -> int:

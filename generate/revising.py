@@ -7,13 +7,16 @@ principle supersedes its rows round by round. Knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from constitution.model import Principle
 from constitution.select import draw
 from generate.context import Context, Step
+from generate.jobs import Address, Job, Part, carry_out
+from generate.judging import criticise
 from generate.schedule import field_of
 from generate.shards import LazyShards
 from generate.spending import JUDGE, need
@@ -24,7 +27,7 @@ from tenet.ids import seed_from
 from tenet.records import Critique, Finish, Prompt, Revision, Sample, Verdict
 from tenet.runs import Row, Run, Stage
 from tenet.runs.codec import R
-from tenet.workers.local import Task, Work, run_stage
+from tenet.workers.local import Task
 
 T = TypeVar("T")
 
@@ -114,15 +117,25 @@ class Round:
                     tasks += [Task(one.record_id, one) for one in asks]
         return tasks
 
-    def criticise(self, tasks: Iterable[Task[CritiqueAsk]]) -> Iterator[Row[Critique]]:
-        """Ask the critic."""
-        for found in self.critic.stream(task.payload for task in tasks):
-            yield Row(found.id, found, ok=found.verdict is not Verdict.ERROR, reason=found.reason)
-
     def revise(self, tasks: Iterable[Task[ReviseAsk]]) -> Iterator[Row[Revision]]:
         """Ask the reviser."""
         for found in self.reviser.stream(task.payload for task in tasks):
             yield Row(found.id, found, ok=found.finish is not Finish.ERROR, reason=found.reason)
+
+    def critique_job(self, title: str) -> Job[CritiqueAsk, Critique]:
+        """The critiques of the round."""
+        return Job(
+            Address(Part.ROUND_CRITIQUES, self.number), Step.REVISIONS, JUDGE, title, self.critiques,
+            LazyShards(len(self.context.shards), self.critique_tasks), partial(criticise, self.critic),
+            need(self.critic.params),
+        )  # fmt: skip
+
+    def revision_job(self, title: str) -> Job[ReviseAsk, Revision]:
+        """The revisions of the round."""
+        return Job(
+            Address(Part.ROUND_REVISIONS, self.number), Step.REVISIONS, JUDGE, title, self.revisions,
+            LazyShards(len(self.context.shards), self.revision_tasks), self.revise, need(self.reviser.params),
+        )  # fmt: skip
 
 
 def revise_samples(context: Context, critic: CritiqueJudge, reviser: Reviser, rounds: int) -> None:
@@ -134,27 +147,13 @@ def revise_samples(context: Context, critic: CritiqueJudge, reviser: Reviser, ro
     for number in range(1, rounds + 1):
         one = Round(context, critic, reviser, number)
         said = f"revising, round {number} of {rounds}"
-        criticise = context.meter.watched(Step.REVISIONS, JUDGE, one.criticise, need(critic.params))
-        _run(context, one.critiques, one.critique_tasks, criticise, f"{said}: critiques")
-        rewrite = context.meter.watched(Step.REVISIONS, JUDGE, one.revise, need(reviser.params))
-        _run(context, one.revisions, one.revision_tasks, rewrite, f"{said}: rewriting")
+        _run(context, one.critique_job(f"{said}: critiques"))
+        _run(context, one.revision_job(f"{said}: rewriting"))
 
 
-def _run(
-    context: Context,
-    stage: Stage[R],
-    make: Callable[[int], Sequence[Task[T]]],
-    work: Work[T, R],
-    title: str,
-) -> None:
-    shards = LazyShards(len(context.shards), make)
-    supersede(context.run, stage, shards)
-    with context.console.progress(title) as progress:
-        report = run_stage(
-            stage, shards, work, progress=progress,
-            max_failures=context.config.max_failures, retry_failed=context.retry_failed,
-        )  # fmt: skip
-    context.note(Step.REVISIONS, report)
+def _run(context: Context, job: Job[T, R]) -> None:
+    supersede(context.run, job.stage, job.shards)
+    carry_out(context, job)
 
 
 def _latest(sample: Sample, made: dict[str, Revision]) -> Sample | Revision:

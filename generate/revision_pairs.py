@@ -7,12 +7,15 @@ none. Kept in stages of their own, apart from the pairs of samples. Knows no mod
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from generate.context import Context, Step
 from generate.deriving import preferences_of
+from generate.jobs import Address, Job, Part, carry_out
+from generate.judging import judged
 from generate.pairs import choose
 from generate.rank import rank
 from generate.revising import rounds_of, stage_name
@@ -22,9 +25,9 @@ from generate.spending import JUDGE, need
 from generate.supersede import supersede
 from judges.pairwise import PairAsk, PairwiseJudge
 from judges.revise import as_sample
-from tenet.records import Judgement, Outcome, Preference, PreferencePair, Prompt, Revision, Sample
+from tenet.records import Judgement, Preference, PreferencePair, Prompt, Revision, Sample
 from tenet.runs import Row, Run
-from tenet.workers.local import Task, run_stage
+from tenet.workers.local import Task
 
 JUDGEMENTS: Final = "revision-judgements"
 PAIRS: Final = "revision-pairs"
@@ -37,7 +40,14 @@ def pair_revisions(context: Context, judge: PairwiseJudge) -> None:
     Raises:
         TooManyFailures: more than `max_failures` of the questions failed.
     """
-    stage = context.run.stage(JUDGEMENTS, Judgement)
+    job = revision_job(context, judge)
+    supersede(context.run, job.stage, job.shards)
+    carry_out(context, job)
+    _derive(context)
+
+
+def revision_job(context: Context, judge: PairwiseJudge) -> Job[PairAsk, Judgement]:
+    """The comparisons of revisions with what they were made from."""
 
     def make(shard: int) -> list[Task[PairAsk]]:
         return [
@@ -47,19 +57,10 @@ def pair_revisions(context: Context, judge: PairwiseJudge) -> None:
             for ask in judge.asks(prompt, first, second)
         ]
 
-    def work(tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
-        for found in judge.stream(task.payload for task in tasks):
-            yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
-
-    shards = LazyShards(len(context.shards), make)
-    supersede(context.run, stage, shards)
-    with context.console.progress("judging revisions") as progress:
-        report = run_stage(
-            stage, shards, context.meter.watched(Step.REVISIONS, JUDGE, work, need()), progress=progress,
-            max_failures=context.config.max_failures, retry_failed=context.retry_failed,
-        )  # fmt: skip
-    context.note(Step.REVISIONS, report)
-    _derive(context)
+    return Job(
+        Address(Part.REVISION_JUDGEMENTS), Step.REVISIONS, JUDGE, "judging revisions",
+        context.run.stage(JUDGEMENTS, Judgement), LazyShards(len(context.shards), make), partial(judged, judge), need(),
+    )  # fmt: skip
 
 
 def last_revisions(run: Run, prompts: Sequence[Prompt], shard: int) -> Iterator[tuple[Prompt, Sample, Sample]]:

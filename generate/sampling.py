@@ -13,12 +13,13 @@ from functools import partial
 from engines.base import Completion, Engine, Request, SamplingParams, TokenIds
 from engines.prompting import trusted, untrusted
 from generate.context import Context, Step
+from generate.jobs import Address, Job, Part, carry_out
 from generate.shards import LazyShards
 from generate.spending import POLICY
 from tenet.ids import Json, content_id, digest, seed_from
 from tenet.records import Finish, Prompt, Sample
 from tenet.runs import Row
-from tenet.workers.local import Task, run_stage
+from tenet.workers.local import Task
 
 
 @dataclass(frozen=True)
@@ -120,21 +121,24 @@ def sample_all(context: Context, policies: Sequence[Policy]) -> None:
     Raises:
         TooManyFailures: more than `max_failures` of a policy's draws failed.
     """
-    stage = context.run.stage(Step.SAMPLES, Sample)
-    prompts = context.run.stage(Step.PROMPTS, Prompt).state
     for policy in policies:
-        # With several policies each one's rows are strays to the others, so none is ever settled.
-        plan = digest([policy.identity, context.config.seed, prompts]) if len(policies) == 1 else ""
-        work = context.meter.watched(Step.SAMPLES, POLICY, partial(draw, policy), policy.need)
-        with context.console.progress(f"sampling {policy.name}") as progress:
-            report = run_stage(
-                stage, _shards(context, policy), work, progress=progress, plan=plan,
-                max_failures=context.config.max_failures, retry_failed=context.retry_failed,
-            )  # fmt: skip
-        context.note(Step.SAMPLES, report)
+        carry_out(context, sample_job(context, policy, alone=len(policies) == 1))
         policy.engine.close()
     if len(policies) > 1:
+        stage = context.run.stage(Step.SAMPLES, Sample)
         stage.plan(len(context.prompts) * sum(policy.samples for policy in policies))
+
+
+def sample_job(context: Context, policy: Policy, *, alone: bool) -> Job[Draw, Sample]:
+    """All draws from one policy. With several policies each one's rows are strays to the others, so only one that is `alone` is ever
+    settled.
+    """
+    prompts = context.run.stage(Step.PROMPTS, Prompt).state
+    return Job(
+        Address(Part.SAMPLES, policy=policy.name), Step.SAMPLES, POLICY, f"sampling {policy.name}",
+        context.run.stage(Step.SAMPLES, Sample), _shards(context, policy), partial(draw, policy), policy.need,
+        plan=digest([policy.identity, context.config.seed, prompts]) if alone else "",
+    )  # fmt: skip
 
 
 def _shards(context: Context, policy: Policy) -> LazyShards[Draw]:

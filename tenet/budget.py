@@ -151,7 +151,7 @@ class Meter:
                 if gate.refused is None:
                     return
                 if not gate.admits(gate.refused):
-                    raise self._reached(step)
+                    raise self.reached(step)
                 held = [gate.refused]
 
         return carry_out
@@ -163,7 +163,8 @@ class Meter:
             return False
         return dearest is None or self.limits.cost + self.cost + price <= dearest + 1e-12
 
-    def _reached(self, step: str) -> BudgetReached:
+    def reached(self, step: str) -> BudgetReached:
+        """The error that says that the next question of a step might pass a limit."""
         limits = self.limits
         told = []
         if limits.max_tokens is not None:

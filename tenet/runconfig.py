@@ -24,6 +24,7 @@ __all__ = [
     "RunConfig",
     "SamplesConfig",
     "ScheduleConfig",
+    "WorkersConfig",
     "as_json",
     "to_yaml",
 ]
@@ -196,10 +197,27 @@ class RatesConfig:
 
 
 @dataclass(frozen=True)
+class WorkersConfig:
+    """Where the models are asked from: in this process (`local`), or by `size` workers on a Ray cluster (`ray`), each with engines of
+    its own. A word stands for `kind` alone.
+
+    Without `size` there are as many workers as the cluster has room for. `address` is `auto` (a cluster that runs, or a new one on this
+    machine), `local` (always a new one) or HOST:PORT. `resources` is what each worker needs: `cpu` (1), `gpu` (0), or a resource of the
+    cluster's own.
+    """
+
+    kind: Literal["local", "ray"] = field(default="local", metadata={"short": True})
+    size: Annotated[int, AtLeast(1)] | None = None
+    address: str = "auto"
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """A whole run. `prices` and `rates` are for the plan and for `--max-cost`, and change nothing in the run.
 
-    `max_failures` is the share of a stage's rows that may fail before the run says so and stops.
+    `max_failures` is the share of a stage's rows that may fail before the run says so and stops. `reuse` names other runs' folders: what
+    they have answered already is taken from there.
     """
 
     name: Name = field(metadata={"example": "my-run"})
@@ -217,6 +235,8 @@ class RunConfig:
     max_failures: Annotated[float, Between(0, 1)] = 0.02
     prices: PricesConfig | None = None
     rates: RatesConfig | None = None
+    workers: WorkersConfig = field(default_factory=WorkersConfig)
+    reuse: tuple[InputPath, ...] = ()
 
     @property
     def policies(self) -> tuple[PolicyConfig, ...]:

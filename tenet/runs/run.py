@@ -11,8 +11,10 @@ Knows nothing of what the stages mean: commands name them and bring the record t
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +25,14 @@ from tenet.ids import Json
 from tenet.runs.atomic import make_folder, sweep, write_text
 from tenet.runs.codec import R
 from tenet.runs.fingerprint import Changes, Fingerprint, compare, require_same_identity
-from tenet.runs.lock import FileLock, Locked
+from tenet.runs.lock import FileLock, Holder, Locked, is_held, read_holder
 from tenet.runs.manifest import Manifest, ManifestFile
 from tenet.runs.stage import Stage
 
-FILE, CONFIG, LOCK = "run.json", "run.yaml", ".lock"
+FILE, CONFIG, LOCK, WORKERS = "run.json", "run.yaml", ".lock", ".workers"
 FORMAT = 1
+WAIT_SECONDS = 90.0
+POLL_SECONDS = 0.1
 
 
 def to_stderr(text: str) -> None:
@@ -37,20 +41,29 @@ def to_stderr(text: str) -> None:
 
 
 class Run:
-    """One run folder, opened by `Run.open` to write or by `Run.read` to look. A context manager; closing
-    twice is harmless.
+    """One run folder, opened by `Run.open` to write, by `Run.attach` to write shards for the process that did, or by
+    `Run.read` to look. A context manager; closing twice is harmless.
 
     `config` is the resolved configuration as JSON, `command` the words that go on with the run, `changes`
     what differs between the folder's fingerprint and that of this command. While `changes.growth` is pending,
     `accept` must be called before a stage is opened.
     """
 
-    def __init__(self, path: Path, data: Mapping[str, Any], lock: FileLock | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        data: Mapping[str, Any],
+        lock: FileLock | None,
+        say: Callable[[str], None],
+        *,
+        attached: bool = False,
+    ) -> None:
         self.path = path
         self.changes = Changes()
         self.read_only = lock is None
         self._data = data
         self._lock = lock
+        self._attached = attached
         self._say = say
         self._manifest = ManifestFile(path)
         self._stages: dict[str, Stage[Any]] = {}
@@ -108,6 +121,7 @@ class Run:
         make_folder(path)
         lock = _locked(path)
         try:
+            await_workers(path, say)
             sweep(path)
             fresh = not (path / FILE).exists()
             run = cls(path, _new(path, config, fingerprint, command) if fresh else _load(path), lock, say)
@@ -131,6 +145,41 @@ class Run:
         if not (path / FILE).is_file():
             raise MissingInput(f"{path} is no run folder (no {FILE} in it).", hint=_nearby(path))
         return cls(path, _load(path), None, say)
+
+    @classmethod
+    def attach(cls, path: Path, driver: Holder, *, say: Callable[[str], None] = to_stderr) -> Run:
+        """Join the process that has the run open, to write shards for it; mends nothing and changes no settings.
+
+        The lock that tells later drivers of this writer is held until closed.
+
+        Raises:
+            MissingInput: there is no run folder here: the file system is not shared.
+            RunLocked: `driver` does not have the run open, or not any more.
+        """
+        if not (path / FILE).is_file():
+            hint = (
+                "Workers on other machines need the run folder under the same path: put --runs on a shared file system."
+            )
+            raise MissingInput(f"The worker on {socket.gethostname()} finds no run folder {path}.", hint=hint)
+        make_folder(path / WORKERS)
+        lock = FileLock(path / WORKERS / f"{uuid.uuid4().hex}.lock")
+        # In this order: a driver that opens the run now either sees the lock above, or is seen here.
+        if not drives(path, driver):
+            lock.release()
+            raise RunLocked(f"{path} is not open for process {driver.pid} on {driver.host} any more.")
+        return cls(path, _load(path), lock, say, attached=True)
+
+    @property
+    def driver(self) -> Holder:
+        """Who holds the run's lock: this process.
+
+        Raises:
+            ValueError: the run was not opened by `open`.
+        """
+        holder = read_holder(self.path / LOCK)
+        if self.read_only or self._attached or holder is None:
+            raise ValueError(f"{self.path} was not opened to write")
+        return holder
 
     @property
     def name(self) -> str:
@@ -167,8 +216,9 @@ class Run:
             raise RuntimeError("the run has grown: call accept() first")
         if name not in self._stages:
             self._stages[name] = Stage(
-                name, record_type, self._manifest, read_only=self.read_only, say=self._say, resume=self.command
-            )
+                name, record_type, self._manifest, read_only=self.read_only, say=self._say, resume=self.command,
+                shared=self._attached,
+            )  # fmt: skip
         return self._stages[name]
 
     def write_json(self, name: str, value: Json) -> Path:
@@ -177,19 +227,28 @@ class Run:
         Raises:
             ValueError: the run was opened for reading, or the value holds NaN or an infinity.
         """
-        if self.read_only:
+        if self.read_only or self._attached:
             raise ValueError(f"{self.path} was opened for reading")
         path = self.path / name
         make_folder(path.parent)
         write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return path
 
-    def close(self) -> None:
-        """Close every stage and let the lock go."""
+    def rest(self) -> None:
+        """Close every open shard, so that workers can write to it; it opens again when it is needed."""
         for stage in self._stages.values():
             stage.close()
-        if self._lock is not None:
-            self._lock.release()
+
+    def close(self) -> None:
+        """Close every stage and let the lock go."""
+        self.rest()
+        if self._lock is None:
+            return
+        if self._attached:
+            self._lock.path.unlink(missing_ok=True)
+        else:
+            _tidy(self.path)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -234,6 +293,43 @@ def find_run(name: str) -> Path:
         if (path / FILE).is_file():
             return path
     raise MissingInput(f"There is no run {name}.", hint=_nearby(Path("runs") / name))
+
+
+def drives(path: Path, driver: Holder) -> bool:
+    """True while this holder has the run open."""
+    return read_holder(path / LOCK) == driver and is_held(path / LOCK)
+
+
+def await_workers(path: Path, say: Callable[[str], None], *, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until no worker of a driver that is gone writes to the run any more; they end by themselves.
+
+    Raises:
+        RunLocked: one still does after so many seconds.
+    """
+    locks = sorted((path / WORKERS).glob("*.lock"))
+    told = False
+    give_up = time.monotonic() + seconds
+    for lock in locks:
+        while is_held(lock):
+            if not told:
+                say("waiting for the workers of an earlier command to end")
+                told = True
+            if time.monotonic() > give_up:
+                holder = read_holder(lock)
+                who = f" (process {holder.pid} on {holder.host})" if holder else ""
+                hint = "They end within a minute of their driver; end that process if it hangs, and give the command again."
+                raise RunLocked(f"{path} is being written by workers of an earlier command{who}.", hint=hint)
+            time.sleep(POLL_SECONDS)
+        lock.unlink(missing_ok=True)
+
+
+def _tidy(path: Path) -> None:
+    """Remove the locks of workers that have ended; a shard's lock only when all have."""
+    locks = list((path / WORKERS).glob("*.lock"))
+    ended = [lock for lock in locks if not is_held(lock)]
+    shards = path.glob("*/.[0-9]*.lock") if len(ended) == len(locks) else ()
+    for lock in (*ended, *shards):
+        lock.unlink(missing_ok=True)
 
 
 def _locked(path: Path) -> FileLock:

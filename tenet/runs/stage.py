@@ -19,6 +19,7 @@ from tenet.ids import digest
 from tenet.runs.atomic import make_folder, remove, storage
 from tenet.runs.atomic import replace as replace_file
 from tenet.runs.codec import Codec, R
+from tenet.runs.lock import FileLock
 from tenet.runs.manifest import Manifest, ManifestFile, StageEntry
 from tenet.runs.opened import CorruptShard, OpenShard, peek_counts, remove_database
 from tenet.runs.published import read_books, read_parquet, verify, write_aside, write_parquet
@@ -32,7 +33,8 @@ class Stage(Generic[R]):
     """The rows of one kind of record in a run; made by `Run.stage`.
 
     A writer mends what a crash left. A reader takes what it finds, changes nothing, and may look on while a
-    writer works.
+    writer works. A stage that is `shared` was mended by the run's driver: this process and others each write to
+    the shards that they have taken (`take`), and only look at the rest.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Stage(Generic[R]):
         read_only: bool = False,
         say: Callable[[str], None] = lambda _: None,
         resume: str = "",
+        shared: bool = False,
     ) -> None:
         self.name = name
         self.path = manifest.folder / name
@@ -54,11 +57,15 @@ class Stage(Generic[R]):
         self._say = say
         self._open: dict[int, OpenShard[R]] = {}
         self._verified: set[int] = set()
+        self._shared = shared
+        self._taken: dict[int, FileLock] = {}
         self._check_type()
-        if not read_only:
+        if not read_only and not shared:
             make_folder(self.path)
             manifest.update(lambda held: held.with_stage(name, held.stages.get(name, StageEntry(self.codec.name))))
             recover(self.path, self.codec, manifest, say)
+            for lock in self.path.glob(".[0-9]*.lock"):  # of workers that have ended: the run waited for them
+                lock.unlink(missing_ok=True)
 
     @property
     def entry(self) -> StageEntry:
@@ -83,7 +90,7 @@ class Stage(Generic[R]):
             try:
                 verify(self._parquet(shard), entry)
             except CorruptShard as error:
-                if self.read_only and self.entry.shards.get(shard) != entry:
+                if not self._writes(shard) and self.entry.shards.get(shard) != entry:
                     return self.published(shard)  # the writer has moved it on meanwhile
                 self._lose(self._parquet(shard), error)
                 self._enter(lambda held: held.with_shard(self.name, shard, None))
@@ -142,7 +149,7 @@ class Stage(Generic[R]):
                 this call is recorded.
             StorageFailed: the disk is full or not writable; nothing of this call is recorded.
         """
-        self._require_writer()
+        self._require_writer(shard)
         if shard in self.entry.shards:
             raise ValueError(f"shard {shard} of {self.name} is published; reopen it first")
         self._opened(shard).put(rows)
@@ -154,7 +161,7 @@ class Stage(Generic[R]):
         Raises:
             StorageFailed: the disk is full or not writable; the open shard stands.
         """
-        self._require_writer()
+        self._require_writer(shard)
         if shard in self.entry.shards or not self._db(shard).exists():
             return
         opened = self._opened(shard)
@@ -171,7 +178,7 @@ class Stage(Generic[R]):
         Raises:
             StorageFailed: the disk is full or not writable; the published shard stands.
         """
-        self._require_writer()
+        self._require_writer(shard)
         if not self.published(shard):
             return
         rows = read_parquet(self._parquet(shard), self.codec)
@@ -193,7 +200,7 @@ class Stage(Generic[R]):
             ValueError: two rows have one key, or a record cannot be stored exactly; the shard is what it was.
             StorageFailed: the disk is full or not writable.
         """
-        self._require_writer()
+        self._require_writer(shard)
         if len({row.key for row in rows}) < len(rows):
             raise ValueError(f"{self.name}: two rows of shard {shard} have one key")
         path = self._parquet(shard)
@@ -236,10 +243,28 @@ class Stage(Generic[R]):
         """A digest of the published shards: equal for equal contents, for plans that depend on this stage."""
         return digest([[number, entry.sha256] for number, entry in sorted(self.entry.shards.items())])
 
+    def take(self, shard: int) -> None:
+        """Become the writer of a shard of a shared stage, until `give_back` or `close`.
+
+        Raises:
+            Locked: another process is its writer.
+        """
+        if shard not in self._taken:
+            self._taken[shard] = FileLock(self.path / f".{shard:05d}.lock")
+
+    def give_back(self, shard: int) -> None:
+        """Let another process write to a shard that was taken."""
+        self._forget(shard)
+        held = self._taken.pop(shard, None)
+        if held is not None:
+            held.release()
+
     def close(self) -> None:
-        """Close the open shards. Closing twice is harmless."""
+        """Close the open shards, and give back those that were taken. Closing twice is harmless."""
         for shard in list(self._open):
             self._forget(shard)
+        for shard in list(self._taken):
+            self.give_back(shard)
 
     def _parquet(self, shard: int) -> Path:
         return self.path / f"{shard:05d}.parquet"
@@ -250,9 +275,15 @@ class Stage(Generic[R]):
     def _enter(self, change: Callable[[Manifest], Manifest]) -> None:
         self._manifest.update(change)
 
-    def _require_writer(self) -> None:
+    def _writes(self, shard: int) -> bool:
+        return not self.read_only and (not self._shared or shard in self._taken)
+
+    def _require_writer(self, shard: int | None = None) -> None:
         if self.read_only:
             raise ValueError(f"{self.path} was opened for reading")
+        if self._shared and shard not in self._taken:
+            what = "what belongs to the driver" if shard is None else f"shard {shard} before it was taken"
+            raise ValueError(f"{self.path} is shared: no writing to {what}")
 
     def _check_type(self) -> None:
         held = self.entry.record
@@ -264,7 +295,7 @@ class Stage(Generic[R]):
 
     def _lose(self, path: Path, error: CorruptShard) -> None:
         """Set a damaged file aside; a reader must leave it and say what mends it."""
-        if self.read_only:
+        if not self._writes(int(path.stem)):
             hint = f"Give the command that made it again: {self.resume}" if self.resume else ""
             raise MissingInput(f"{path} does not read back: {error}.", hint=hint) from error
         if path.exists():
@@ -298,7 +329,7 @@ class Stage(Generic[R]):
         """An open shard to read from; None where there is none."""
         if not self._db(shard).exists():
             yield None
-        elif self.read_only:
+        elif not self._writes(shard):
             with contextlib.closing(OpenShard(self._db(shard), self.codec, read_only=True)) as opened:
                 yield opened
         else:

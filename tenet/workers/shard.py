@@ -39,7 +39,7 @@ class Watch(Generic[R]):
 
     recorded: Callable[[Sequence[Row[R]]], None]
     in_flight: Callable[[int], None]
-    settled: Callable[[int, Sequence[str]], None]
+    settled: Callable[[int, Sequence[str]], object]
     stopping: Callable[[], bool]
 
 
