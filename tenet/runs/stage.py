@@ -234,9 +234,14 @@ class Stage(Generic[R]):
     def settled(self, plan: str) -> bool:
         """True where `settle` was called with this plan, and all that was there then reads back."""
         entry = self.entry
-        if not plan or entry.settled != plan or any(self.path.glob("[0-9]*.db")):
+        if not plan or entry.settled != plan or self.unpublished:
             return False
         return all(self.published(number) for number in entry.shards) and self.entry.settled == plan
+
+    @property
+    def unpublished(self) -> bool:
+        """True where a shard is open."""
+        return any(self.path.glob("[0-9]*.db"))
 
     @property
     def state(self) -> str:

@@ -12,6 +12,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -49,7 +51,7 @@ class Account(Protocol):
 
 
 @dataclass
-class _Seat:
+class Seat:
     """A place for an actor. `running` is its go, the `serial`-th, None between goes; `question` an exchange under way, `met` says
     whether the actor has ever answered.
     """
@@ -66,23 +68,22 @@ class _Seat:
 
 
 class RayPool:
-    """Actors that work on one run, each with `maker`'s models; a context manager that ends them.
+    """Actors that work on one run, each with `maker`'s models; closing it ends them. They are started when there is something to ask.
 
     Raises:
-        MissingInput: Ray is not installed, or there is no cluster at the address.
-        UsageError: the machine cannot hold a single actor.
+        MissingInput: Ray is not installed; when they are started, that there is no cluster at the address.
+        UsageError: when they are started, that the cluster cannot hold a single actor.
     """
 
     def __init__(self, config: WorkersConfig, maker: Maker, say: Callable[[str], None]) -> None:
-        self._ray = _ray()
+        if find_spec("ray") is None:
+            raise MissingInput("workers: ray needs the package Ray.", hint="pip install 'tenet-rlaif[ray]'")
+        self._config = config
         self._maker = maker
         self._say = say
-        self._mine = _connect(self._ray, config)
-        self._wanted = {"num_cpus": 1.0, "num_gpus": 0.0, "resources": {}}
-        self._wanted |= _options(config.resources)
-        self.size = config.size or _room(self._ray, self._wanted)
-        self._kind = self._ray.remote(**self._wanted, max_concurrency=3, max_restarts=0)(Settler)
-        self._seats = [self._seat() for _ in range(self.size)]
+        self._mine = False
+        self._kind: Any = None
+        self._seats: list[Seat] = []
 
     def call(self, name: str) -> Any:
         """Have one actor's maker answer a question that needs a model.
@@ -92,13 +93,13 @@ class RayPool:
             EngineError: actors end again and again.
         """
         for _ in range(MOST_DEATHS):
-            seat = self._seats[0]
+            seat = self.seats[0]
             answer = seat.actor.call.remote(name)
             try:
-                while not self._ray.wait([answer], timeout=SLOWEST_POLL_SECONDS)[0]:
-                    self._ray.get(seat.actor.exchange.remote(0, [], last=False, stop=False))
-                found = self._ray.get(answer)
-            except self._ray.exceptions.RayActorError:
+                while not self.ray.wait([answer], timeout=SLOWEST_POLL_SECONDS)[0]:
+                    self.ray.get(seat.actor.exchange.remote(0, [], last=False, stop=False))
+                found = self.ray.get(answer)
+            except self.ray.exceptions.RayActorError:
                 self._seats[0] = self._seat()
                 continue
             if isinstance(found, Told):
@@ -130,7 +131,7 @@ class RayPool:
         """
 
         def settle(found: Survey, tally: Tally[R], stopping: Callable[[], bool]) -> None:
-            if found.owed or stage.shards():
+            if found.owed or stage.unpublished:
                 stage.close()  # an actor is a shard's only writer
                 order = Order(address, 0, retries, found.elsewhere, retry_failed, max_failures < 1)
                 _Course(self, stage, order, found, tally, progress, account).carry_out(len(shards), stopping)
@@ -143,21 +144,34 @@ class RayPool:
     def close(self) -> None:
         """End the actors, and Ray where it was started here."""
         for seat in self._seats:
-            self._ray.kill(seat.actor)
+            self.ray.kill(seat.actor)
+        self._seats = []
         if self._mine:
-            self._ray.shutdown()
+            self.ray.shutdown()
+            self._mine = False
 
-    @property
+    @cached_property
     def ray(self) -> Any:
-        """The Ray module."""
-        return self._ray
+        """The Ray module, connected to the cluster."""
+        # Before Ray is imported: nothing is reported to anybody, and actors without a GPU keep their devices' names.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
+        self._mine = _connect(ray, self._config)
+        return ray
 
     @property
-    def seats(self) -> list[_Seat]:
+    def seats(self) -> list[Seat]:
         """The actors' places."""
+        if not self._seats:
+            ray, wanted = self.ray, _wanted(self._config.resources)
+            self._kind = ray.remote(**wanted, max_concurrency=3, max_restarts=0)(Settler)
+            size = self._config.size or _room(ray, wanted)
+            self._seats = [self._seat() for _ in range(size)]
         return self._seats
 
-    def renew(self, seat: _Seat) -> None:
+    def renew(self, seat: Seat) -> None:
         """Put a new actor in the place of a dead one."""
         new = self._seat()
         seat.actor, seat.running, seat.question, seat.met = new.actor, None, None, False
@@ -167,8 +181,8 @@ class RayPool:
         """A line for the person."""
         self._say(text)
 
-    def _seat(self) -> _Seat:
-        return _Seat(self._kind.remote(self._maker))
+    def _seat(self) -> Seat:
+        return Seat(self._kind.remote(self._maker))
 
 
 class _Course:
@@ -251,7 +265,7 @@ class _Course:
             seat.serial += 1
             seat.running = seat.actor.begin.remote(replace(self._order, serial=seat.serial, limits=share))
 
-    def _talk(self, seat: _Seat) -> None:
+    def _talk(self, seat: Seat) -> None:
         """Give an actor what it needs to go on, one message at a time."""
         if seat.question is not None:
             return
@@ -284,7 +298,7 @@ class _Course:
         self._progress.in_flight(sum(seat.heard.flying for seat in self._pool.seats if seat.running is not None))
         return moved
 
-    def _note(self, seat: _Seat, report: Report) -> bool:
+    def _note(self, seat: Seat, report: Report) -> bool:
         """Add what is new in a report of this go."""
         heard, seat.heard = seat.heard, report
         new = Counter(report.outcomes)
@@ -305,7 +319,7 @@ class _Course:
             self._deaths, self._got_done = 0, True
         return progress
 
-    def _ended(self, seat: _Seat) -> None:
+    def _ended(self, seat: Seat) -> None:
         """An actor's go is over: by its end, a stop, a failure or its death."""
         try:
             outcome: Outcome = self._ray.get(seat.running)
@@ -326,7 +340,7 @@ class _Course:
         else:
             self._failure = self._failure or outcome.failure.error()
 
-    def _bury(self, seat: _Seat) -> None:
+    def _bury(self, seat: Seat) -> None:
         """Hand a dead actor's shards on, and put another one in its place."""
         self._died = True
         lost_shards = sorted(seat.shards & self._left, reverse=True)
@@ -343,7 +357,7 @@ class _Course:
         told = ", ".join(
             f"{free.get(name, 0):g} of {whole.get(name, 0):g} {name}" for name in ("CPU", "GPU") if name in whole
         )
-        self._pool.say(f"no shard is settled yet; the cluster has {told} free for {self._pool.size} workers")
+        self._pool.say(f"no shard is settled yet; the cluster has {told} free for {len(self._pool.seats)} workers")
 
 
 def _share(limits: Limits, workers: int) -> Limits:
@@ -362,17 +376,6 @@ def _bug(name: str, error: Exception) -> TenetError:
     return TenetError(f"Stage {name}: a worker failed: {error}")
 
 
-def _ray() -> Any:
-    # Both must be set before Ray is imported: nothing is reported to anybody, and zero-GPU actors keep their devices' names.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingInput("workers: ray needs the package Ray.", hint="pip install 'tenet-rlaif[ray]'") from error
-    return ray
-
-
 def _connect(ray: Any, config: WorkersConfig) -> bool:
     """Join a cluster, or start one on this machine; true where it was started here."""
     if ray.is_initialized():
@@ -389,7 +392,7 @@ def _connect(ray: Any, config: WorkersConfig) -> bool:
     # Actors import what this process does, also where it runs from a source tree.
     here = str(Path(tenet.__file__).parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    cpus = math.ceil(_options(config.resources).get("num_cpus", 1.0) * (config.size or 1))
+    cpus = math.ceil(_wanted(config.resources)["num_cpus"] * (config.size or 1))
     ray.init(
         address="local", num_cpus=max(os.cpu_count() or 1, cpus), include_dashboard=False, log_to_driver=False,
         logging_level="error",
@@ -397,12 +400,10 @@ def _connect(ray: Any, config: WorkersConfig) -> bool:
     return True
 
 
-def _options(resources: Mapping[str, float]) -> dict[str, Any]:
+def _wanted(resources: Mapping[str, float]) -> dict[str, Any]:
     """What an actor asks of a node, in Ray's words."""
-    known = {"cpu": "num_cpus", "gpu": "num_gpus"}
-    options: dict[str, Any] = {known[name]: amount for name, amount in resources.items() if name in known}
-    custom = {name: amount for name, amount in resources.items() if name not in known}
-    return {**options, "resources": custom} if custom else options
+    custom = {name: amount for name, amount in resources.items() if name not in ("cpu", "gpu")}
+    return {"num_cpus": resources.get("cpu", 1.0), "num_gpus": resources.get("gpu", 0.0), "resources": custom}
 
 
 def _room(ray: Any, wanted: Mapping[str, Any]) -> int:

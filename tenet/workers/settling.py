@@ -129,18 +129,16 @@ class Outcome:
 
 
 class Settler:
-    """Carries orders out, one at a time.
+    """Carries orders out, one at a time. With `watch` it ends the process when the driver is gone."""
 
-    Starting one starts a watch that ends the process when the driver is gone.
-    """
-
-    def __init__(self, maker: Maker) -> None:
+    def __init__(self, maker: Maker, *, watch: bool = True) -> None:
         self._maker = maker
         self._heard = time.monotonic()
         self._go = _Go(-1)
         self._working = False
         self._changing = threading.Lock()
-        threading.Thread(target=self._watch, name="tenet-driver-watch", daemon=True).start()
+        if watch:
+            threading.Thread(target=self._watch, name="tenet-driver-watch", daemon=True).start()
 
     def begin(self, order: Order) -> Outcome:
         """Settle the shards that `exchange` gives until it says that there are no more; all that ended is in the outcome's report."""

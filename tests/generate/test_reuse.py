@@ -83,7 +83,7 @@ def test_runs_that_will_not_do_are_refused(tmp_path: Path) -> None:
     file = write_run(tmp_path, prompts=3)
     run, _ = carry_out(file, tmp_path / "old")
     with pytest.raises(MissingInput, match="is no run folder"):
-        carry_out(file, tmp_path / "new", f"reuse=[{tmp_path / 'nothing'}]")
+        carry_out(file, tmp_path / "new", f"reuse=[{tmp_path}]")
     with pytest.raises(UsageError, match="is this run itself"):
         carry_out(file, tmp_path / "old", f"reuse=[{run.path}]")
     data = json.loads((run.path / "run.json").read_text())
