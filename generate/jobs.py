@@ -77,11 +77,15 @@ class MeteredAccount:
     role: str
 
     def left(self) -> Limits:
-        """What may still be spent."""
+        """The limits, with what has been spent so far."""
         meter, limits = self.meter, self.meter.limits
         return Limits(
             limits.max_tokens, limits.max_cost, limits.currency, limits.spent + meter.tokens, limits.cost + meter.cost
         )
+
+    def cost(self, spent: Spent) -> float:
+        """By the prices of the role."""
+        return spent.cost(self.meter.prices.get(self.role))
 
     def spend(self, step: str, spent: Spent) -> None:
         """Count what calls took."""

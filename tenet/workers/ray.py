@@ -41,7 +41,10 @@ class Account(Protocol):
     """What the actors spend from."""
 
     def left(self) -> Limits:
-        """What may still be spent, by all together."""
+        """What may be spent by all together, and what has been."""
+
+    def cost(self, spent: Spent) -> float:
+        """The price of what calls took."""
 
     def spend(self, step: str, spent: Spent) -> None:
         """Note what calls of a step took."""
@@ -52,8 +55,8 @@ class Account(Protocol):
 
 @dataclass
 class Seat:
-    """A place for an actor. `running` is its go, the `serial`-th, None between goes; `question` an exchange under way, `met` says
-    whether the actor has ever answered.
+    """A place for an actor. `running` is its go, the `serial`-th, None between goes, and `share` what it may spend on it; `question` is
+    an exchange under way, `met` says whether the actor has ever answered.
     """
 
     actor: Any
@@ -62,6 +65,7 @@ class Seat:
     question: Any = None
     asked_of: int = 0
     met: bool = False
+    share: Limits = field(default_factory=Limits)
     shards: set[int] = field(default_factory=set)
     heard: Report = field(default_factory=Report)
     told_last: bool = False
@@ -92,6 +96,7 @@ class RayPool:
             TenetError: what the maker raised.
             EngineError: actors end again and again.
         """
+        last = ""
         for _ in range(MOST_DEATHS):
             seat = self.seats[0]
             answer = seat.actor.call.remote(name)
@@ -99,13 +104,14 @@ class RayPool:
                 while not self.ray.wait([answer], timeout=SLOWEST_POLL_SECONDS)[0]:
                     self.ray.get(seat.actor.exchange.remote(0, [], last=False, stop=False))
                 found = self.ray.get(answer)
-            except self.ray.exceptions.RayActorError:
+            except self.ray.exceptions.RayActorError as error:
+                last = str(error)
                 self._seats[0] = self._seat()
                 continue
             if isinstance(found, Told):
                 raise found.error()
             return found
-        raise lost(name, MOST_DEATHS)
+        raise lost(name, MOST_DEATHS, last)
 
     def run_stage(
         self,
@@ -204,6 +210,7 @@ class _Course:
         self._got_done = False  # since the limits were last shared out
         self._deaths = 0  # in a row, without a row between
         self._died = self._stopping = False
+        self._gone: list[tuple[Limits, Report]] = []  # shares of dead actors, which may have spent more than they told
 
     def carry_out(self, shards: int, stopping: Callable[[], bool]) -> None:
         """Settle all shards.
@@ -257,10 +264,11 @@ class _Course:
                 return
             self._spent_up, self._got_done = set(), False
         idle = [place for place in idle if place not in self._spent_up]
-        limits = self._account.left()
-        for place in idle[: len(self._owed)]:
+        starting = idle[: len(self._owed)]
+        share = self._share(len(starting))
+        for place in starting:
             seat = self._pool.seats[place]
-            share = _share(limits, len(self._pool.seats))
+            seat.share = share
             seat.shards, seat.heard, seat.told_last = set(), Report(), False
             seat.serial += 1
             seat.running = seat.actor.begin.remote(replace(self._order, serial=seat.serial, limits=share))
@@ -323,8 +331,8 @@ class _Course:
         """An actor's go is over: by its end, a stop, a failure or its death."""
         try:
             outcome: Outcome = self._ray.get(seat.running)
-        except self._ray.exceptions.RayActorError:
-            self._bury(seat)
+        except self._ray.exceptions.RayActorError as error:
+            self._bury(seat, str(error))
             return
         except self._ray.exceptions.RayTaskError as error:
             self._failure = self._failure or _bug(self._stage.name, error)
@@ -340,17 +348,34 @@ class _Course:
         else:
             self._failure = self._failure or outcome.failure.error()
 
-    def _bury(self, seat: Seat) -> None:
+    def _bury(self, seat: Seat, why: str) -> None:
         """Hand a dead actor's shards on, and put another one in its place."""
         self._died = True
+        self._gone.append((seat.share, seat.heard))
         lost_shards = sorted(seat.shards & self._left, reverse=True)
         self._owed.extendleft(lost_shards)
         if not self._stopping:
             self._deaths += 1
             self._pool.say(f"a worker has died; {len(lost_shards)} open shards of it go to another one")
         if self._deaths >= MOST_DEATHS:
-            self._failure = self._failure or lost(self._stage.name, self._deaths)
+            self._failure = self._failure or lost(self._stage.name, self._deaths, why)
         self._pool.renew(seat)
+
+    def _share(self, workers: int) -> Limits:
+        """What each of so many actors may spend: of what is left, what no other actor may still take."""
+        limits = self._account.left()
+        if not limits or not workers:
+            return Limits()
+        running = [(seat.share, seat.heard) for seat in self._pool.seats if seat.running is not None]
+        tokens, cost = (limits.max_tokens or 0) - limits.spent, (limits.max_cost or 0.0) - limits.cost
+        for share, heard in (*running, *self._gone):
+            tokens -= max(0, (share.max_tokens or 0) - sum(spent.tokens for spent in heard.spent.values()))
+            cost -= max(0.0, (share.max_cost or 0.0) - sum(map(self._account.cost, heard.spent.values())))
+        return Limits(
+            None if limits.max_tokens is None else max(0, tokens) // workers,
+            None if limits.max_cost is None else max(0.0, cost) / workers,
+            limits.currency,
+        )
 
     def _say_waiting(self) -> None:
         free, whole = self._ray.available_resources(), self._ray.cluster_resources()
@@ -358,13 +383,6 @@ class _Course:
             f"{free.get(name, 0):g} of {whole.get(name, 0):g} {name}" for name in ("CPU", "GPU") if name in whole
         )
         self._pool.say(f"no shard is settled yet; the cluster has {told} free for {len(self._pool.seats)} workers")
-
-
-def _share(limits: Limits, workers: int) -> Limits:
-    """One worker's share of what may still be spent."""
-    tokens = None if limits.max_tokens is None else max(0, limits.max_tokens - limits.spent) // workers
-    cost = None if limits.max_cost is None else max(0.0, limits.max_cost - limits.cost) / workers
-    return Limits(tokens, cost, limits.currency)
 
 
 def _more(spent: Spent, before: Spent) -> Spent:

@@ -296,9 +296,10 @@ def _take(stage: Stage[Any], shard: int, stopping: Callable[[], bool]) -> None:
             return
 
 
-def lost(name: str, deaths: int) -> EngineError:
-    """The error for workers that end again and again without getting anything done."""
+def lost(name: str, deaths: int, last: str) -> EngineError:
+    """The error for workers that end again and again without getting anything done; `last` is what was heard of the last death."""
     return EngineError(
-        f"Stage {name}: workers ended {deaths} times in a row without recording anything; everything before is kept.",
+        f"Stage {name}: workers ended {deaths} times in a row without recording anything; everything before is kept. "
+        f"The last one: {' '.join(last.split())[:400]}",
         hint="Look for the reason in Ray's logs (out of memory is the commonest): ray list actors --detail",
     )
