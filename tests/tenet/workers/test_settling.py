@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -116,3 +118,28 @@ def test_a_late_message_of_an_earlier_order_changes_nothing(run: Run) -> None:
     thread, found = going(settler, Order(None, serial=2))
     thread.join(30)
     assert set(found[0].report.settled) == {0}
+
+
+WORKER = """
+import sys, threading
+from pathlib import Path
+from tenet.runs.lock import Holder
+from tenet.workers.settling import Settler
+from tests.tenet.workers.test_settling import Answers
+
+Settler(Answers(Path(sys.argv[1]), Holder(int(sys.argv[2]), sys.argv[3], sys.argv[4])))
+print("watching", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_worker_ends_by_itself_when_its_driver_is_gone(run: Run) -> None:
+    driver = run.driver
+    words = [sys.executable, "-c", WORKER, str(run.path), str(driver.pid), driver.host, driver.since]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "watching\n"
+        assert process.poll() is None
+        run.close()
+        assert process.wait(120) == 1
