@@ -1,6 +1,6 @@
 """Judge throughput through Tenet against a bare script that sends the same requests to the same real vLLM server.
 
-    python -m benchmarks.server_throughput [--rounds 5] [--prompts 40] [--out FILE]
+    python -m benchmarks.server_throughput [--rounds 5] [--prompts 100] [--out FILE]
 
 Tenet starts the server (engine `vllm-server`) and goes the whole way: texts to questions, batched requests, answers to judgements, and the
 rows of a run folder, durable. The bare script holds the token ids, sends them in requests of 50 with aiohttp, 16 at a time, and reads the
@@ -45,7 +45,10 @@ SAME = 1e-3
 
 @dataclass(frozen=True)
 class Result:
-    """Judgements per second both ways, medians over the rounds; `ratio` is the median of the rounds' own ratios."""
+    """Judgements per second both ways, medians over the rounds; `ratio` is the median of the rounds' own ratios.
+
+    The CPU times are this process's, in milliseconds a judgement: what asking costs beside the server.
+    """
 
     model: str
     judgements: int
@@ -54,6 +57,8 @@ class Result:
     tenet_per_s: float
     ratio: float
     ratios: tuple[float, ...]
+    bare_cpu_ms: float
+    tenet_cpu_ms: float
     largest_difference: float
 
 
@@ -106,11 +111,11 @@ async def forget(address: Address) -> None:
         reply.raise_for_status()
 
 
-def seconds_of(work: Callable[[], object]) -> float:
-    """How long some work takes."""
-    began = time.perf_counter()
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds of some work."""
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def server_engine(model: Path, options: dict[str, Json]) -> VllmServerEngine:
@@ -122,7 +127,7 @@ def measure(model: Path, prompts: int, rounds: int, options: dict[str, Json]) ->
     """Time one model both ways."""
     constitution = load("pocket/courteous")
     shadow = PairwiseJudge(server_engine(model, options), constitution)  # tokenises without the other's caches
-    times: dict[str, list[float]] = {"bare": [], "tenet": []}
+    times: dict[str, list[tuple[float, float]]] = {"bare": [], "tenet": []}
     apart, count = 0.0, 0
     with server_engine(model, options) as engine, tempfile.TemporaryDirectory() as folder:
         engine.check()
@@ -140,16 +145,18 @@ def measure(model: Path, prompts: int, rounds: int, options: dict[str, Json]) ->
             ]
             for name, leg in legs if place % 2 else legs[::-1]:
                 asyncio.run(forget(address))
-                taken = seconds_of(leg)
+                taken = timed(leg)
                 if place >= 0:  # the first round warms up
                     times[name].append(taken)
             if place < 0:
                 apart = difference(asked_bare(address, ids, judge.labels), engine, judge, asks)
-    ratios = tuple(a / b for a, b in zip(times["bare"], times["tenet"], strict=True))
-    rates = {name: count / statistics.median(each) for name, each in times.items()}
+    ratios = tuple(a / b for (a, _), (b, _) in zip(times["bare"], times["tenet"], strict=True))
+    rates = {name: count / statistics.median(wall for wall, _ in each) for name, each in times.items()}
+    spent = {name: statistics.median(cpu for _, cpu in each) / count * 1e3 for name, each in times.items()}
     return Result(
-        engine.info.model, count, rounds, rates["bare"], rates["tenet"], statistics.median(ratios), ratios, apart
-    )
+        engine.info.model, count, rounds, rates["bare"], rates["tenet"], statistics.median(ratios), ratios,
+        spent["bare"], spent["tenet"], apart,
+    )  # fmt: skip
 
 
 def difference(
@@ -171,7 +178,7 @@ def main() -> None:
         "--model", type=Path, default=JUDGE_PATH, help="a folder; the pocket judge unless told otherwise"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--prompts", type=int, default=40, help="prompts a round, 12 judgements each")
+    parser.add_argument("--prompts", type=int, default=100, help="prompts a round, 12 judgements each")
     parser.add_argument("--in-flight", type=int, help="as many of Tenet's requests at once, instead of finding it out")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     args = parser.parse_args()
@@ -183,7 +190,8 @@ def main() -> None:
     print(
         f"{found.model}: {found.judgements:,} judgements a round, {found.rounds} rounds\n"
         f"bare script {found.bare_per_s:,.1f}/s   Tenet {found.tenet_per_s:,.1f}/s   ratio {found.ratio:.3f} "
-        f"({min(found.ratios):.3f} to {max(found.ratios):.3f})   largest difference {found.largest_difference:.1e}"
+        f"({min(found.ratios):.3f} to {max(found.ratios):.3f})\nCPU of the asking process: bare script "
+        f"{found.bare_cpu_ms:.2f} ms, Tenet {found.tenet_cpu_ms:.2f} ms a judgement   largest difference {found.largest_difference:.1e}"
     )
     sys.exit(found.ratio < MARK or found.largest_difference > SAME)
 
