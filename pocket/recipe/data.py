@@ -64,7 +64,8 @@ class Stage:
     only the family is to be told; `written`: the policy's own replies and their share among the pairs; `revisions`: how many of a reply;
     `afresh`: a revision is a new reply to the prompt, with the one attribute changed, and takes over no sentences;
     `topic_weight`: of the words that name the topic, in replies that are written; `own`: how many critiques of a reply are by the
-    family that only prompts of its kind have.
+    family that only prompts of its kind have; `steer_weight`: of the places where a reply chooses how to go on, which are its first words
+    and what follows a full stop.
     """
 
     families: tuple[str, ...] = oracle.FAMILIES
@@ -76,6 +77,7 @@ class Stage:
     afresh: bool = False
     topic_weight: float = 1.0
     own: int = 1
+    steer_weight: float = 1.0
 
 
 class RowMaker:
@@ -266,8 +268,13 @@ class RowMaker:
         return row
 
     def _learn_reply(self, row: Row, start: int, prompt: PocketPrompt, stage: Stage) -> None:
-        """Learn to write the reply that stands at the end of a row, its topic with more weight."""
+        """Learn to write the reply that stands at the end of a row; its topic and its choices may weigh more."""
         row.learn(start, len(row.ids))
+        if stage.steer_weight > 1:
+            (stop,) = self.encode(".")
+            after = [place + 1 for place in range(start, len(row.ids) - 1) if row.ids[place] == stop]
+            for place in (start, start + 1, *after):
+                row.learn(place, place + 1, stage.steer_weight - 1)
         topic = self.encode(" " + prompt.topic)
         for place in range(start, len(row.ids) - len(topic) + 1):
             if stage.topic_weight > 1 and row.ids[place : place + len(topic)] == topic:

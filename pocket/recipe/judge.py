@@ -1,7 +1,8 @@
 """The judge: labels read at one token, critiques and revisions written, from packed rows with side lessons.
 
-It learns in three legs: to read, to write, and to write what is asked. To speak of the topic at all takes a small model a great many
-replies, which would drown the labels early on; so replies to bare prompts open the second leg, and revisions and critiques follow.
+It learns in four legs: to read, to write, to write what is asked, and at last the places where a reply chooses its way. To speak of
+the topic at all takes a small model a great many replies, which would drown the labels early on; so replies to bare prompts open the
+second leg, and revisions and critiques follow.
 
 Small linear probes on middle layers learn, during training only, to tell tone, length and side at the end of each response, which
 response has more of each, and the family at the end of each principle. Without them opposite principles cancel each other for long,
@@ -66,6 +67,9 @@ WRITING_SHARES: Final = {
 }
 POLISH: Final = Schedule(steps=700, rate=1e-3, warmup=30)
 POLISH_SHARES: Final = {"pair": 0.2, "match": 0.03, "critique": 0.3, "revise": 0.42, "whole": 0.02, "answer": 0.03}
+STEERING: Final = Schedule(steps=450, rate=8e-4, warmup=30)
+STEERING_SHARES: Final = {"pair": 0.2, "critique": 0.22, "revise": 0.55, "answer": 0.03}
+STEER_WEIGHT: Final = 6.0
 PROBED_LAYERS: Final = (2, 2, 2, 2, 3, 3, 3)
 PROBE_WEIGHT: Final = 0.3
 
@@ -174,6 +178,14 @@ def make_polish_batch(maker: RowMaker, written: tuple[Written, ...], step: int) 
     """The batch of a step of the third leg; see `make_batch`."""
     stage = replace(stage_of(SCHEDULE.steps, written), revisions=6, afresh=True, topic_weight=TOPIC_WEIGHT, own=2)
     return _part(maker, _later_group(maker, "polish", step // 4, stage, tuple(POLISH_SHARES.items())), step)
+
+
+def make_steering_batch(maker: RowMaker, written: tuple[Written, ...], step: int) -> Batch:
+    """The batch of a step of the fourth leg; see `make_batch`."""
+    stage = replace(
+        stage_of(SCHEDULE.steps, written), revisions=6, afresh=True, topic_weight=3.0, steer_weight=STEER_WEIGHT
+    )
+    return _part(maker, _later_group(maker, "steering", step // 4, stage, tuple(STEERING_SHARES.items())), step)
 
 
 def _part(maker: RowMaker, group: list[Row], step: int) -> Batch:
@@ -302,4 +314,5 @@ LEGS: Final = (
     Leg("judge", make_batch, SCHEDULE, 0.5),
     Leg("judge-writing", make_writing_batch, WRITING, 1.0),
     Leg("judge-polish", make_polish_batch, POLISH, 1.0),
+    Leg("judge-steering", make_steering_batch, STEERING, 1.0),
 )

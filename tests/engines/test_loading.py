@@ -102,5 +102,5 @@ def test_options_are_checked_all_at_once():
 
 
 def test_unknown_engine():
-    with pytest.raises(UsageError, match="'tgi' is none of transformers, vllm, http, recorded, scripted"):
+    with pytest.raises(UsageError, match="'tgi' is none of transformers, vllm, vllm-server, http, recorded, scripted"):
         create_engine("tgi", "x")

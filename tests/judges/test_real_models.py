@@ -133,7 +133,7 @@ def test_the_pocket_judge_criticises(pocket_judge: Engine) -> None:
 
 
 @pytest.mark.xfail(
-    reason="the bundled judge reaches what is asked in 0.67 of its revisions, courtesy in 0.26", strict=False
+    reason="the bundled judge is courteous in 0.6 of its revisions, blunt in 0.3", strict=False
 )
 def test_the_pocket_judge_revises(pocket_judge: Engine) -> None:
     (wanted,) = load("pocket/courteous").active
