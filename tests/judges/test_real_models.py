@@ -132,9 +132,7 @@ def test_the_pocket_judge_criticises(pocket_judge: Engine) -> None:
     assert right >= 20, f"{right} of 24 verdicts are right"
 
 
-@pytest.mark.xfail(
-    reason="the bundled judge is courteous in 0.6 of its revisions, blunt in 0.3", strict=False
-)
+@pytest.mark.xfail(reason="the bundled judge is courteous in 0.6 of its revisions, blunt in 0.3", strict=False)
 def test_the_pocket_judge_revises(pocket_judge: Engine) -> None:
     (wanted,) = load("pocket/courteous").active
     critic, reviser = CritiqueJudge(pocket_judge), Reviser(pocket_judge)
