@@ -208,9 +208,9 @@ from tests.engines.test_server import FOUND, LABELS, VllmServer, engine_with, qu
 VllmServer.find = classmethod(lambda cls: FOUND)
 engine = engine_with(replicas=2)
 engine.read_labels(questions(1), LABELS)
-print(*(process.group for process in engine.processes), flush=True)
-BEFORE
 try:
+    print(*(process.group for process in engine.processes), flush=True)
+    BEFORE
     time.sleep(600)
 except KeyboardInterrupt:
     found = engine.read_labels(questions(20), LABELS)
