@@ -96,7 +96,8 @@ max_failures: 2
         'run.yaml:2:1: principals: unknown key\n  did you mean "principles"?',
         'run.yaml:3:11: prompts.path: there is no promts.jsonl\n  did you mean "prompts.jsonl"?',
         "run.yaml:3:31: prompts.limit: must be at least 1, not 0",
-        "run.yaml:5:6: policy.0.engine: 'vlm' is none of transformers, vllm, vllm-server, http, recorded, scripted\n  did you mean \"vllm\"?",
+        "run.yaml:5:6: policy.0.engine: 'vlm' "
+        'is none of transformers, vllm, vllm-server, http, recorded, scripted\n  did you mean "vllm"?',
         "run.yaml:5:29: policy.0.temperature: must be at least 0, not -1.0",
         'run.yaml:6:5: policy.1.model: expected a text, found the number 3\n  to mean a text, put it in quotes: "3"',
         "run.yaml:7:5: policy.1.keep: unknown key\n  the keys here are model, engine, base_url, samples, temperature, top_p, "
@@ -130,7 +131,10 @@ max_failures: 2
         ("samples: {path: prompts.jsonl}", "policy: `samples` are given, so policy would not be used"),
         ("judge: {model: m, base_url: http://x}", "judge.base_url: the engine transformers runs in this process"),
         ("judge: {model: m, engine: http}", "judge.base_url: the engine http needs the address of a server"),
-        ("judge: {model: m, engine: htp}", "judge.engine: 'htp' is none of transformers, vllm, vllm-server, http, recorded"),
+        (
+            "judge: {model: m, engine: htp}",
+            "judge.engine: 'htp' is none of transformers, vllm, vllm-server, http, recorded",
+        ),
         ("policy: {model: m, base_url: http://x}", "policy.base_url: the engine transformers runs in this process"),
         ("judge: m", "judge: expected a table of model, engine"),
         ("revise: {rounds: 0}", "revise.rounds: must be at least 1"),
