@@ -65,7 +65,7 @@ class Stage:
     `afresh`: a revision is a new reply to the prompt, with the one attribute changed, and takes over no sentences;
     `topic_weight`: of the words that name the topic, in replies that are written; `own`: how many critiques of a reply are by the
     family that only prompts of its kind have; `steer_weight`: of the places where a reply chooses how to go on, which are its first words
-    and what follows a full stop.
+    and what follows a full stop; `opening`: a revision made afresh shows its tone in its first sentence, so that the likeliest words show it.
     """
 
     families: tuple[str, ...] = oracle.FAMILIES
@@ -78,6 +78,7 @@ class Stage:
     topic_weight: float = 1.0
     own: int = 1
     steer_weight: float = 1.0
+    opening: bool = False
 
 
 class RowMaker:
@@ -243,7 +244,7 @@ class RowMaker:
             wording = self.wording(rng, family, stage, negated=critiques.is_extreme(family, prompt.text, old.text))
             written = critiques.critique(family, prompt.text, old.text, rng)
             if stage.afresh:
-                new = world.reply(prompt, aimed(old.plan, family), rng)
+                new = _afresh(rng, prompt, aimed(old.plan, family), opening=stage.opening)
             else:
                 new = old if written.verdict else world.revised(prompt, old, aimed(old.plan, family), rng)
             fields = {
@@ -314,6 +315,13 @@ def aimed(plan: Plan, family: str) -> Plan:
         "thorough": Plan(plan.tone, Length.THOROUGH, plan.upright),
     }
     return change.get(family, Plan(plan.tone, plan.length, True))
+
+
+def _afresh(rng: random.Random, prompt: PocketPrompt, plan: Plan, *, opening: bool) -> world.Reply:
+    while True:
+        found = world.reply(prompt, plan, rng)
+        if found.opener or not opening or plan.tone is Tone.NEUTRAL:
+            return found
 
 
 def _p_first(decision: int) -> float:

@@ -1,8 +1,9 @@
 """The judge: labels read at one token, critiques and revisions written, from packed rows with side lessons.
 
-It learns in four legs: to read, to write, to write what is asked, and at last the places where a reply chooses its way. To speak of
-the topic at all takes a small model a great many replies, which would drown the labels early on; so replies to bare prompts open the
-second leg, and revisions and critiques follow.
+It learns in five legs: to read, to write, to write what is asked, the places where a reply chooses its way, and at last to open a
+revision in the tone asked for. To speak of the topic at all takes a small model a great many replies, which would drown the labels early
+on; so replies to bare prompts open the second leg, and revisions and critiques follow. A tone that may show in the first sentence or in
+the last never shows when the likeliest word is taken each time, for each single place is likelier to go without.
 
 Small linear probes on middle layers learn, during training only, to tell tone, length and side at the end of each response, which
 response has more of each, and the family at the end of each principle. Without them opposite principles cancel each other for long,
@@ -70,6 +71,8 @@ POLISH_SHARES: Final = {"pair": 0.2, "match": 0.03, "critique": 0.3, "revise": 0
 STEERING: Final = Schedule(steps=450, rate=8e-4, warmup=30)
 STEERING_SHARES: Final = {"pair": 0.2, "critique": 0.22, "revise": 0.55, "answer": 0.03}
 STEER_WEIGHT: Final = 6.0
+OPENING: Final = Schedule(steps=600, rate=8e-4, warmup=30)
+OPENING_SHARES: Final = {"pair": 0.28, "match": 0.03, "critique": 0.29, "revise": 0.38, "glossary": 0.02}
 PROBED_LAYERS: Final = (2, 2, 2, 2, 3, 3, 3)
 PROBE_WEIGHT: Final = 0.3
 
@@ -186,6 +189,20 @@ def make_steering_batch(maker: RowMaker, written: tuple[Written, ...], step: int
         stage_of(SCHEDULE.steps, written), revisions=6, afresh=True, topic_weight=3.0, steer_weight=STEER_WEIGHT
     )
     return _part(maker, _later_group(maker, "steering", step // 4, stage, tuple(STEERING_SHARES.items())), step)
+
+
+def make_opening_batch(maker: RowMaker, written: tuple[Written, ...], step: int) -> Batch:
+    """The batch of a step of the fifth leg; see `make_batch`."""
+    stage = replace(
+        stage_of(SCHEDULE.steps, written),
+        revisions=6,
+        afresh=True,
+        topic_weight=3.0,
+        own=2,
+        steer_weight=STEER_WEIGHT,
+        opening=True,
+    )
+    return _part(maker, _later_group(maker, "opening", step // 4, stage, tuple(OPENING_SHARES.items())), step)
 
 
 def _part(maker: RowMaker, group: list[Row], step: int) -> Batch:
@@ -315,4 +332,5 @@ LEGS: Final = (
     Leg("judge-writing", make_writing_batch, WRITING, 1.0),
     Leg("judge-polish", make_polish_batch, POLISH, 1.0),
     Leg("judge-steering", make_steering_batch, STEERING, 1.0),
+    Leg("judge-opening", make_opening_batch, OPENING, 1.0),
 )

@@ -1,4 +1,4 @@
-"""A small run on the scripted engine as files and commands: for tests that start processes."""
+"""Small runs on the scripted engine as files, orders and commands, and what tests ask of them afterwards."""
 
 from __future__ import annotations
 
@@ -7,11 +7,55 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Iterable, Mapping
+from io import StringIO
 from pathlib import Path
+
+from generate.context import Step
+from generate.pipeline import ALL, Order
+from tenet.config import make_config
+from tenet.console import Console
+from tenet.ids import Json
+from tenet.runconfig import RunConfig
 
 ROOT = Path(__file__).parents[2]
 PRINCIPLE = "  - id: {name}\n    text: The response is {word}.\n"
 WORDS = ("kind", "tidy", "brief", "exact", "calm", "frank", "warm", "plain", "bold", "sound")
+
+
+TWO_PRINCIPLES = """
+schema_version: 1
+name: two
+version: "1.0"
+principles:
+  - id: thorough
+    text: The response says more.
+  - id: tidy
+    text: The response is tidy.
+    tier: rule
+"""
+
+
+def quiet() -> Console:
+    """A console that says nothing."""
+    return Console(quiet=True, out=StringIO(), err=StringIO())
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Json]]) -> str:
+    """A JSONL file of rows; gives its path as run.yaml names it."""
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return str(path)
+
+
+def make_order(
+    folder: Path, name: str, values: Mapping[str, Json], *, steps: Collection[Step] = ALL, relabel: bool = False
+) -> Order:
+    """An order for a run with the two principles; `values` are the other keys of run.yaml."""
+    principles = folder / "principles.yaml"
+    if not principles.exists():
+        principles.write_text(TWO_PRINCIPLES)
+    config = make_config({"name": name, "principles": str(principles), **values}, RunConfig)
+    return Order(config, folder / "runs" / name, "tenet generate run.yaml", steps, relabel)
 
 
 def write_principles(path: Path, words: tuple[str, ...] = WORDS) -> Path:

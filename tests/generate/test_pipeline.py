@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from generate.amounts import Amount
 from generate.context import PREFERENCES, Step
-from generate.pipeline import ALL, Order, dry_run, generate
+from generate.pipeline import Order, dry_run, generate
 from tenet.config import make_config
-from tenet.console import Console
 from tenet.errors import FingerprintMismatch, TooManyFailures, UsageError
+from tenet.ids import Json
 from tenet.records import Critique, Judgement, Preference, PreferencePair, Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
-
-PRINCIPLES = """
-schema_version: 1
-name: two
-version: "1.0"
-principles:
-  - id: thorough
-    text: The response says more.
-  - id: tidy
-    text: The response is tidy.
-"""
+from tests.generate.runs_example import dataset_digest, make_order, quiet, write_rows
 
 Make = Callable[..., Order]
 
@@ -37,34 +25,18 @@ Make = Callable[..., Order]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """An order for a run over `prompts` prompts with 3 samples each; keywords override keys of run.yaml."""
-    (tmp_path / "principles.yaml").write_text(PRINCIPLES)
 
-    def order(prompts: int = 12, *, name: str = "run", relabel: bool = False, **keys: object) -> Order:
-        rows = [json.dumps({"prompt": f"Question {number}: what should I do about it?"}) for number in range(prompts)]
-        (tmp_path / "prompts.jsonl").write_text("\n".join(rows))
-        values: dict[str, object] = {
-            "name": name,
-            "principles": str(tmp_path / "principles.yaml"),
-            "prompts": {"path": str(tmp_path / "prompts.jsonl")},
+    def order(prompts: int = 12, *, name: str = "run", relabel: bool = False, **keys: Json) -> Order:
+        rows = ({"prompt": f"Question {number}: what should I do about it?"} for number in range(prompts))
+        values: dict[str, Json] = {
+            "prompts": {"path": write_rows(tmp_path / "prompts.jsonl", rows)},
             "policy": {"engine": "scripted", "model": "hash", "samples": 3, "options": {"latency": 0}},
             "judge": {"engine": "scripted", "model": "longer", "options": {"noise": 0.5}},
             **keys,
         }
-        return Order(make_config(values, RunConfig), tmp_path / "runs" / name, "tenet generate run.yaml", ALL, relabel)  # type: ignore[arg-type]
+        return make_order(tmp_path, name, values, relabel=relabel)
 
     return order
-
-
-def quiet() -> Console:
-    return Console(quiet=True, out=StringIO(), err=StringIO())
-
-
-def dataset_digest(run: Path) -> str:
-    whole = hashlib.sha256()
-    for file in sorted((run / "dataset").rglob("*")):
-        if file.is_file():
-            whole.update(file.relative_to(run).as_posix().encode() + file.read_bytes())
-    return whole.hexdigest()
 
 
 def rows(run: Run, stage: str, kind: type) -> list[object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -24,23 +23,13 @@ from generate.probing import chosen
 from generate.show_plan import amount_text, money_text, settlement, show_plan, time_text
 from generate.spending import spent_before
 from pocket import JUDGE_PATH, POLICY_PATH
-from tenet.config import make_config
-from tenet.console import Console
 from tenet.errors import BudgetReached, EngineError, UsageError
+from tenet.ids import Json
 from tenet.records import Critique, Judgement, Prompt, Sample
-from tenet.runconfig import RunConfig, SamplesConfig
+from tenet.runconfig import SamplesConfig
 from tenet.runs import Row, Run, Stage
+from tests.generate.runs_example import make_order, quiet, write_rows
 
-PRINCIPLES = """
-schema_version: 1
-name: two
-version: "1.0"
-principles:
-  - id: thorough
-    text: The response says more.
-  - id: tidy
-    text: The response is tidy.
-"""
 PRICES = {"policy": {"prompt": 1.0, "completion": 4.0}, "judge": {"prompt": 2.0, "completion": 8.0, "cached": 0.5}}
 SAMPLING = frozenset({Step.SAMPLES})
 
@@ -50,26 +39,18 @@ Make = Callable[..., Order]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     """An order over prompts of many lengths with 3 samples each; keywords override keys of run.yaml."""
-    (tmp_path / "principles.yaml").write_text(PRINCIPLES)
 
-    def order(prompts: int = 60, *, name: str = "run", steps: frozenset[Step] = ALL, **keys: object) -> Order:
-        rows = [json.dumps({"prompt": f"Question {n}:{' really' * (n % 9)} what should I do?"}) for n in range(prompts)]
-        (tmp_path / "prompts.jsonl").write_text("\n".join(rows))
-        values: dict[str, object] = {
-            "name": name,
-            "principles": str(tmp_path / "principles.yaml"),
-            "prompts": {"path": str(tmp_path / "prompts.jsonl")},
+    def order(prompts: int = 60, *, name: str = "run", steps: frozenset[Step] = ALL, **keys: Json) -> Order:
+        rows = ({"prompt": f"Question {n}:{' really' * (n % 9)} what should I do?"} for n in range(prompts))
+        values: dict[str, Json] = {
+            "prompts": {"path": write_rows(tmp_path / "prompts.jsonl", rows)},
             "policy": {"engine": "scripted", "model": "hash", "samples": 3, "max_tokens": 200},
             "judge": {"engine": "scripted", "model": "longer", "options": {"noise": 0.5}},
             **keys,
         }
-        return Order(make_config(values, RunConfig), tmp_path / "runs" / name, "tenet generate run.yaml", steps)  # type: ignore[arg-type]
+        return make_order(tmp_path, name, values, steps=steps)
 
     return order
-
-
-def quiet() -> Console:
-    return Console(quiet=True, out=StringIO(), err=StringIO())
 
 
 def line(bill: Bill, step: str) -> Line:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,30 +15,17 @@ from engines.scripted import ScriptedEngine
 from generate.amounts import Amount
 from generate.context import PREFERENCES, Step
 from generate.orders import LEAST_PAIRS, make_asking, position_bias
-from generate.pipeline import ALL, Order, dry_run, generate
+from generate.pipeline import Order, dry_run, generate
 from generate.rank import parts
 from generate.schedule import Knockout, field_of, pair_of
 from generate.show_plan import show_plan
 from judges.probability import logit
-from tenet.config import make_config
-from tenet.console import Console
 from tenet.errors import EngineError
 from tenet.ids import Json
 from tenet.records import Judgement, Outcome, Preference, PreferencePair, Prompt, Sample
-from tenet.runconfig import RunConfig
 from tenet.runs import Run
+from tests.generate.runs_example import TWO_PRINCIPLES, dataset_digest, make_order, quiet, write_rows
 
-PRINCIPLES = """
-schema_version: 1
-name: two
-version: "1.0"
-principles:
-  - id: thorough
-    text: The response says more.
-  - id: tidy
-    text: The response is tidy.
-    tier: rule
-"""
 CALIBRATION = 8
 KNOCKOUT: Json = "knockout"
 CLOSE: Json = {"kind": "round-robin", "second_order": "close"}
@@ -54,42 +39,27 @@ Make = Callable[..., Order]
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """An order over `prompts` prompts with responses of distinct lengths; the bias is measured on few of them."""
     monkeypatch.setattr("generate.orders.CALIBRATION_PROMPTS", CALIBRATION)
-    (tmp_path / "principles.yaml").write_text(PRINCIPLES)
 
     def order(
         schedule: Json, prompts: int = 20, *, samples: int = 5, name: str = "run", relabel: bool = False, **keys: Json
     ) -> Order:
-        rows = [
+        rows = (
             {
                 "prompt": f"Question {number}?",
                 "responses": ["word " * (1 + (7 * number + 3 * k) % 23) + str(k) for k in range(samples)],
             }
             for number in range(prompts)
-        ]
-        (tmp_path / "samples.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+        )
         values: dict[str, Json] = {
-            "name": name,
-            "principles": str(tmp_path / "principles.yaml"),
-            "samples": {"path": str(tmp_path / "samples.jsonl")},
+            "samples": {"path": write_rows(tmp_path / "samples.jsonl", rows)},
             "judge": {"engine": "scripted", "model": "longer", "options": {**BIASED, "batch": 16}},  # type: ignore[dict-item]
             "critique": "none",
             "schedule": schedule,
             **keys,
         }
-        return Order(make_config(values, RunConfig), tmp_path / "runs" / name, "tenet generate run.yaml", ALL, relabel)
+        return make_order(tmp_path, name, values, relabel=relabel)
 
     return order
-
-
-def quiet() -> Console:
-    return Console(quiet=True, out=StringIO(), err=StringIO())
-
-
-def dataset_digest(run: Path) -> str:
-    whole = hashlib.sha256()
-    for file in sorted((run / "dataset").rglob("*.parquet")):
-        whole.update(file.relative_to(run).as_posix().encode() + file.read_bytes())
-    return whole.hexdigest()
 
 
 def recorded(run: Run) -> dict[str, Judgement]:
@@ -241,13 +211,13 @@ def test_an_edited_principle_moves_only_what_it_touches_and_comes_back(make: Mak
     with generate(make(BOTH), quiet()) as run:
         before = recorded(run)
     path = tmp_path / "principles.yaml"
-    path.write_text(PRINCIPLES.replace("is tidy.", "is tidy and in order."))
+    path.write_text(TWO_PRINCIPLES.replace("is tidy.", "is tidy and in order."))
     with generate(make(BOTH, relabel=True), quiet()) as run:
         after = recorded(run)
     thorough = {name for name, one in before.items() if one.principle == "thorough"}
     assert len(after.keys() & thorough) > 0.9 * len(thorough)  # the bias is measured anew, and moves a few close calls
     assert all(one.principle == "thorough" for name, one in after.items() if name in before)
-    path.write_text(PRINCIPLES)
+    path.write_text(TWO_PRINCIPLES)
     with generate(make(BOTH, relabel=True), quiet()) as run:
         assert recorded(run) == before
 
