@@ -94,10 +94,10 @@ def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
 
 
-def dataset_digest(run: Path) -> str:
-    """SHA-256 over the names and bytes of a run's dataset."""
+def dataset_digest(run: Path, files: str = "*") -> str:
+    """SHA-256 over the names and bytes of a run's dataset; its card, README.md, names the run."""
     whole = hashlib.sha256()
-    for file in sorted((run / "dataset").rglob("*")):
+    for file in sorted((run / "dataset").rglob(files)):
         if file.is_file():
             whole.update(file.relative_to(run).as_posix().encode() + file.read_bytes())
     return whole.hexdigest()
