@@ -132,7 +132,6 @@ def test_the_pocket_judge_criticises(pocket_judge: Engine) -> None:
     assert right >= 20, f"{right} of 24 verdicts are right"
 
 
-@pytest.mark.xfail(reason="the bundled judge is courteous in 0.6 of its revisions, blunt in 0.3", strict=False)
 def test_the_pocket_judge_revises(pocket_judge: Engine) -> None:
     (wanted,) = load("pocket/courteous").active
     critic, reviser = CritiqueJudge(pocket_judge), Reviser(pocket_judge)
@@ -145,7 +144,7 @@ def test_the_pocket_judge_revises(pocket_judge: Engine) -> None:
     assert all(one.finish is Finish.STOP and one.text for one in revised)
     read = [oracle.read(prompt.text, one.text) for (prompt, _), one in zip(rude, revised, strict=True)]
     mended = sum(seen.tone is Tone.COURTEOUS and seen.on_topic for seen in read)
-    assert mended >= 8, f"{mended} of 12 revisions are courteous and on topic"
+    assert mended >= 10, f"{mended} of 12 revisions are courteous and on topic"
 
 
 def test_a_conversation_with_a_system_turn_is_judged(pocket_judge: Engine) -> None:
