@@ -162,8 +162,7 @@ class Progress:
             self._console.err.flush()
             self._drawn = True
         elif not force:
-            self._console.err.write(self.line() + "\n")
-            self._console.err.flush()
+            self._console.say(self.line())
         self._last = now
 
     def wipe(self) -> None:

@@ -65,7 +65,7 @@ class Stage:
     `afresh`: a revision is a new reply to the prompt, with the one attribute changed, and takes over no sentences;
     `topic_weight`: of the words that name the topic, in replies that are written; `own`: how many critiques of a reply are by the
     family that only prompts of its kind have; `steer_weight`: of the places where a reply chooses how to go on, which are its first words
-    and what follows a full stop; `opening`: a revision made afresh shows its tone in its first sentence, so that the likeliest words show it.
+    and what follows a full stop; `opening`: a revision made afresh shows its tone in its first sentence.
     """
 
     families: tuple[str, ...] = oracle.FAMILIES
