@@ -42,7 +42,7 @@ from engines.prompting import ChatTokenizer
 from engines.server_devices import assign_devices, visible_devices
 from engines.server_flags import VllmServer, words_of
 from engines.server_process import HOST, Launch, ServerProcess
-from engines.vllm import CPU_BLOCK, CPU_CACHE, GPU_BLOCK, NEUTRAL
+from engines.vllm import CPU_ARGUMENTS, CPU_CACHE, GPU_BLOCK, NEUTRAL
 from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
 
@@ -155,7 +155,7 @@ def _our_flags(source: ModelSource, *, on_cpu: bool) -> dict[str, Json]:
     if source.asked:
         flags |= {"revision": source.asked, "tokenizer_revision": source.asked}
     if on_cpu:
-        flags |= {"dtype": "float32", "enforce_eager": True, "block_size": CPU_BLOCK}
+        flags |= CPU_ARGUMENTS
         if "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
             flags["kv_cache_memory_bytes"] = CPU_CACHE
     return flags

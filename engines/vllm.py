@@ -61,6 +61,11 @@ CPU_CACHE: Final = 2 * 2**30
 CPU_BLOCK: Final = (
     32  # the least it takes: three times as much of a judge's prompts comes from the cache as with its default, 128
 )
+CPU_ARGUMENTS: Final[dict[str, Json]] = {
+    "dtype": "float32", "enforce_eager": True, "block_size": CPU_BLOCK, "enable_chunked_prefill": False,
+}  # fmt: skip
+"""vLLM's engine fails on a CPU when it takes a prompt in chunks that is to be drawn from with a seed: it would turn back the offset of
+the random generator, and those of a CPU have none."""
 GPU_BLOCK: Final = 16
 _FLOOR: Final = -1e4
 
@@ -125,7 +130,7 @@ class VllmEngine(Engine):
         if source.asked:
             ours.update(revision=source.asked, tokenizer_revision=source.asked)
         if self._process.on_cpu:
-            ours.update(dtype="float32", enforce_eager=True, block_size=CPU_BLOCK)
+            ours.update(CPU_ARGUMENTS)
             if not self._process.cache_space_given:
                 ours["kv_cache_memory_bytes"] = CPU_CACHE
         return {**ours, **chosen}

@@ -62,6 +62,14 @@ def test_seeds_repeat_whatever_the_neighbours(vllm_engine):
     assert len({c.text for c in together}) == 3
 
 
+def test_more_long_prompts_than_one_step_takes_are_drawn_with_their_seeds(vllm_engine):
+    length = vllm_engine.max_length - 40
+    requests = [Request((20 + n,) * length, seed=n) for n in range(30)]
+    found = vllm_engine.generate(requests, SamplingParams(max_tokens=4))
+    assert [c.error for c in found] == [""] * 30
+    assert all(c.usage.completion_tokens > 0 for c in found)
+
+
 def test_stop_strings_and_end_tokens(vllm_engine):
     found = vllm_engine.generate(requests_of(vllm_engine, 12), SamplingParams(max_tokens=60, stop=("e",)))
     assert any(c.finish is Finish.STOP for c in found)
