@@ -13,6 +13,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
+from engines.places import UNKNOWN, Place
 from tenet.ids import Json
 from tenet.records import Finish
 
@@ -141,6 +142,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def place(self) -> Place:
+        """The devices or servers that the model runs on, as `engines.places` names them; empty where that is not known."""
+        return UNKNOWN
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """Makes this model's prompts from trusted and untrusted spans."""
         ...
@@ -198,6 +204,14 @@ class Engine(Protocol):
 
         Raises:
             EngineError: it does not answer, does not know the model or refuses the key; with the cure.
+        """
+        return
+
+    def load(self) -> None:
+        """Load the weights, or start the servers, now rather than when they are first asked. Hosts elsewhere have nothing to load.
+
+        Raises:
+            EngineError, MissingInput: the model cannot be loaded.
         """
         return
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
+from yarl import URL
+
 from engines.base import (
     Capabilities,
     Completion,
@@ -44,6 +46,7 @@ from engines.http_wire import (
     letter_fields,
     refuse_prefill,
 )
+from engines.places import Place, address
 from engines.prompting import ChatTokenizer, trusted
 from engines.requests import fitting
 from tenet.errors import EngineError, JudgeUnfit, TenetError
@@ -133,6 +136,12 @@ class HttpEngine(Engine):
             prefix_cache=api == "vllm",
             batch=512,
         )
+
+    @property
+    def place(self) -> Place:
+        """The servers. What they run on is not known here."""
+        urls = [URL(base) for base in self._bases]
+        return frozenset(address(url.host or "", url.port or 0) for url in urls)
 
     @property
     def tokenizer(self) -> ChatTokenizer:

@@ -24,6 +24,7 @@ from engines.base import (
 from engines.bytelevel import ByteTokenizer
 from engines.codec import TokenizerLike
 from engines.options import checked
+from engines.places import CPU, Place
 from engines.prompting import ChatTokenizer
 from engines.recording import (
     ENGINE_FILE,
@@ -93,6 +94,11 @@ class RecordedEngine(Engine):
         return Capabilities(label_logprobs=True, generates=True, deterministic=True, prefix_cache=False)
 
     @property
+    def place(self) -> Place:
+        """The CPU."""
+        return CPU
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """Makes the recorded model's prompts."""
         return self._tokenizer
@@ -155,6 +161,11 @@ class RecordingEngine(Engine):
         return self._inner.capabilities
 
     @property
+    def place(self) -> Place:
+        """Where the engine behind it runs."""
+        return self._inner.place
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """The tokenizer of the engine behind it."""
         return self._inner.tokenizer
@@ -175,6 +186,10 @@ class RecordingEngine(Engine):
         answers = self._inner.generate(requests, params)
         self._write([text_key(request, params) for request in requests], answers)
         return answers
+
+    def load(self) -> None:
+        """Load the engine behind it."""
+        self._inner.load()
 
     def close(self) -> None:
         """Close the file and the engine behind it."""

@@ -23,6 +23,7 @@ from engines.base import (
 )
 from engines.bytelevel import ByteTokenizer
 from engines.options import Kinds, checked
+from engines.places import Place
 from engines.prompting import ChatTokenizer
 from engines.requests import fitting
 from engines.rules import Rule, pair_of, reply
@@ -43,6 +44,7 @@ OPTIONS: Final[Kinds] = {
     "latency": _NUMBER,
     "max_length": int,
     "batch": int,
+    "device": str,
 }
 
 
@@ -52,7 +54,8 @@ class ScriptedEngine(Engine):
     Options: `gain` multiplies the log-odds (1); `noise` is the spread of what is added to them, `position_bias` what the response shown
     first gets (0); `label_mass` is P(A) + P(B) (0.98). `errors`, `low_mass` and `unparsed` are shares of requests that fail, get a label
     mass of 0.1, or write a critique without a verdict (0); with `transient` a request fails the first time only. `latency` is seconds
-    a call (0); `max_length` tokens, which are bytes (65,536); `batch` the calls' declared size (64).
+    a call (0); `max_length` tokens, which are bytes (65,536); `batch` the calls' declared size (64);
+    `device` is where it says that it runs (cpu).
 
     Raises:
         UsageError: an unknown rule or option.
@@ -76,6 +79,7 @@ class ScriptedEngine(Engine):
         self._transient = bool(chosen.get("transient"))
         self._failed: set[TokenIds] = set()
         self._max_length = int(chosen.get("max_length") or 65_536)
+        self._place = frozenset({str(chosen.get("device") or "cpu")})
         self._batch = int(chosen.get("batch") or 64)
         self._tokenizer = ChatTokenizer(ByteTokenizer(), prefill=prefill)
         self._info = EngineInfo(
@@ -97,6 +101,11 @@ class ScriptedEngine(Engine):
         return Capabilities(
             label_logprobs=True, generates=True, deterministic=True, prefix_cache=False, batch=self._batch
         )
+
+    @property
+    def place(self) -> Place:
+        """The device that the options name."""
+        return self._place
 
     @property
     def tokenizer(self) -> ChatTokenizer:

@@ -38,16 +38,17 @@ from engines.http_options import http_options
 from engines.http_tokenizer import TokenizerFiles, find_tokenizer
 from engines.loading import ModelSource, find_model
 from engines.options import Kinds, checked
+from engines.places import CPU, Place, chosen_gpus, first_gpus, gpus
 from engines.prompting import ChatTokenizer
 from engines.server_devices import assign_devices, visible_devices
 from engines.server_flags import VllmServer, words_of
 from engines.server_process import HOST, Launch, ServerProcess
-from engines.vllm import CPU_ARGUMENTS, CPU_CACHE, GPU_BLOCK, NEUTRAL
+from engines.vllm import CPU_ARGUMENTS, CPU_CACHE, GPU_BLOCK, NEUTRAL, gpus_needed
 from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
 
 OWN: Final[Kinds] = {
-    "replicas": int, "port": int, "start_timeout": (int, float), "log": str, "revision": str,
+    "replicas": int, "device_ids": list, "port": int, "start_timeout": (int, float), "log": str, "revision": str,
 }  # fmt: skip
 TRANSPORT: Final = frozenset(
     {"max_in_flight", "in_flight", "prompts_per_request", "connect_timeout", "read_timeout", "deadline", "tries", "backoff"}
@@ -55,7 +56,6 @@ TRANSPORT: Final = frozenset(
 KEY_VARIABLE: Final = "VLLM_API_KEY"
 START_SECONDS: Final = 600.0
 _UNKNOWN_LENGTH: Final = 1 << 30
-_PARALLEL: Final = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 _HERE_ONLY: Final = ("VLLM_ENABLE_V1_MULTIPROCESSING",)  # what the engine vllm sets for this process
 
 Command = Callable[[int], Sequence[str]]
@@ -75,6 +75,7 @@ class Setup:
     told: Mapping[str, Json]
     transport: Mapping[str, Json]
     replicas: int
+    device_ids: Sequence[Json]
     port: int | None
     start_timeout: float
     log: Path | None
@@ -107,6 +108,7 @@ class Setup:
             told={name: value for name, value in chosen.items() if name not in silent},
             transport=transport,
             replicas=own.get("replicas") or 1,
+            device_ids=own.get("device_ids") or (),
             port=own.get("port"),
             start_timeout=float(own.get("start_timeout") or START_SECONDS),
             log=Path(log).expanduser() if log else None,
@@ -131,14 +133,25 @@ class Setup:
         Raises:
             UsageError: there are too few GPUs.
         """
-        if self.replicas == 1 or self.server.on_cpu:
+        if self.server.on_cpu or (self.replicas == 1 and not self.device_ids):
             return [()] * self.replicas
-        need = 1
-        for name in _PARALLEL:
-            size = self.flags.get(name)
-            need *= size if isinstance(size, int) else 1
         share = self.flags.get("gpu_memory_utilization")
-        return assign_devices(visible_devices(), self.replicas, need, share if isinstance(share, int | float) else None)
+        return assign_devices(
+            chosen_gpus(self.device_ids) if self.device_ids else visible_devices(), self.replicas,
+            gpus_needed(self.flags), share if isinstance(share, int | float) else None,
+        )  # fmt: skip
+
+    @property
+    def place(self) -> Place:
+        """Where the servers run, or will.
+
+        Raises:
+            UsageError: there are too few GPUs.
+        """
+        if self.server.on_cpu:
+            return CPU
+        assigned = {device for own in self.devices() for device in own}
+        return gpus(assigned) if assigned else first_gpus(gpus_needed(self.flags))
 
 
 def _our_flags(source: ModelSource, *, on_cpu: bool) -> dict[str, Json]:
@@ -271,14 +284,6 @@ class OwnHttpEngine(HttpEngine):
         """The servers."""
         return self._processes
 
-    def introduce(self) -> None:
-        """Ask the servers how long a prompt may be: vLLM works some limits out itself.
-
-        Raises:
-            EngineError: they do not answer.
-        """
-        self._introduced()
-
     def _prompts(self) -> tuple[ChatTokenizer, TokenizerFiles | None]:
         return self._given
 
@@ -296,7 +301,8 @@ class VllmServerEngine(Engine):
     """One model on vLLM's OpenAI server, started on 127.0.0.1 when it is first asked and stopped by `close`, or with this process.
 
     Options are the server's flags with underscores (`tensor_parallel_size`, `data_parallel_size`, `max_model_len`, `dtype`,
-    `quantization`, ...), `revision`, and: `replicas`, so many servers, each on GPUs of its own where there are several (1); `port`, the
+    `quantization`, ...), `revision`, and: `replicas`, so many servers, each on GPUs of its own where there are several (1); `device_ids`,
+    the GPUs for all of them (by number among those that this process sees, or by name; all of those); `port`, the
     first one's (any that is free); `start_timeout` in seconds (600); `log`, a file for what the servers print (a temporary one, which
     stays only after a failure); and of the HTTP engine's `max_in_flight`, `in_flight`, `prompts_per_request`, `connect_timeout`,
     `read_timeout`, `deadline`, `tries` and `backoff`. On a CPU the defaults are those of the engine vllm.
@@ -350,6 +356,11 @@ class VllmServerEngine(Engine):
         )  # fmt: skip
 
     @property
+    def place(self) -> Place:
+        """The CPU, or the servers' GPUs."""
+        return self._setup.place
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """Makes this model's prompts."""
         return self._tokenizer
@@ -386,12 +397,19 @@ class VllmServerEngine(Engine):
         return self.started().stream_completions(requests, params)
 
     def check(self) -> None:
+        """See `engines.base.Engine.check`. Servers that do not run are not started for it: their GPUs may be another model's for now.
+        They are checked when they have started.
+        """
+        if self._http is not None:
+            self._http.check()
+
+    def load(self) -> None:
         """Start the servers and make sure that they give what verdicts are read from.
 
         Raises:
             EngineError, JudgeUnfit: they do not.
         """
-        self.started().check()
+        self.started()
 
     def close(self) -> None:
         """Stop every server, and wait until its memory is free."""
@@ -407,7 +425,7 @@ class VllmServerEngine(Engine):
         """The HTTP engine on the servers, which are started when it is first asked.
 
         Raises:
-            EngineError: they do not start, or this engine is closed.
+            EngineError, JudgeUnfit: they do not start or give no verdicts, or this engine is closed.
         """
         if self._closed:
             raise EngineError("this engine is closed")
@@ -415,5 +433,5 @@ class VllmServerEngine(Engine):
             key = secrets.token_hex(32)
             processes = self._servers.enter_context(running(self._setup, key=key, command=self._command))
             self._http = OwnHttpEngine(self._setup, self._tokenizer, processes, key)
-            self._http.introduce()
+            self._http.check()
         return self._http

@@ -39,6 +39,7 @@ from engines.loading import (
     quiet,
 )
 from engines.options import Kinds, checked
+from engines.places import Place, torch_place
 from engines.prefill import Prefill, can_share, prefill
 from engines.prompting import ChatTokenizer
 from engines.requests import fitting
@@ -130,6 +131,11 @@ class TransformersEngine(Engine):
         )  # fmt: skip
 
     @property
+    def place(self) -> Place:
+        """The device."""
+        return torch_place(self._device)
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """Makes this model's prompts."""
         return self._tokenizer
@@ -166,6 +172,10 @@ class TransformersEngine(Engine):
                 completions = decoder.run(state, [requests[place] for place in places])
                 results.update(zip(places, completions, strict=True))
         return [results[place] for place in range(len(requests))]
+
+    def load(self) -> None:
+        """See `engines.base.Engine.load`."""
+        self._loaded()
 
     def close(self) -> None:
         """Free the model and its memory."""

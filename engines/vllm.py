@@ -31,6 +31,7 @@ from engines.loading import (
     load_generation_config,
     load_tokenizer,
 )
+from engines.places import CPU, Place, chosen_gpus, first_gpus, gpus
 from engines.prompting import ChatTokenizer
 from engines.requests import fitting
 from engines.vllm_process import VllmProcess
@@ -42,6 +43,7 @@ OURS: Final = frozenset({"model", "tokenizer", "revision", "tokenizer_revision",
 NEUTRAL: Final = frozenset(
     {
         "block_size",
+        "device_ids",
         "disable_log_stats",
         "distributed_executor_backend",
         "download_dir",
@@ -67,13 +69,14 @@ CPU_ARGUMENTS: Final[dict[str, Json]] = {
 """vLLM's engine fails on a CPU when it takes a prompt in chunks that is to be drawn from with a seed: it would turn back the offset of
 the random generator, and those of a CPU have none."""
 GPU_BLOCK: Final = 16
+PARALLEL: Final = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 _FLOOR: Final = -1e4
 
 
 class VllmEngine(Engine):
     """One model in `vllm.LLM`, which is started when it is first asked.
 
-    Options are `revision` and vLLM's own engine arguments (`tensor_parallel_size`, `max_model_len`, `dtype`, `quantization`, ...).
+    Options are `revision` and vLLM's own engine arguments (`tensor_parallel_size`, `device_ids`, `max_model_len`, `dtype`, ...).
     On a CPU the defaults are float32, eager execution and 2 GiB of key-value cache; elsewhere vLLM's own.
 
     Raises:
@@ -106,6 +109,8 @@ class VllmEngine(Engine):
         self._max_length = context_length(config, chosen.get("max_model_len"))
         self._vocabulary = int(config.get_text_config(decoder=True).vocab_size)
         self._eos = sorted(eos_ids(config, load_generation_config(source), hf_tokenizer))
+        self._device_ids = list(chosen.get("device_ids") or ())
+        self._gpus = gpus_needed(chosen)
         self._caching = arguments["enable_prefix_caching"] is True
         self._block = int(arguments.get("block_size") or GPU_BLOCK)
         told = {name: value for name, value in chosen.items() if name not in NEUTRAL}
@@ -149,6 +154,13 @@ class VllmEngine(Engine):
         )  # fmt: skip
 
     @property
+    def place(self) -> Place:
+        """The CPU; the GPUs of `device_ids`, or the first ones."""
+        if self._process.on_cpu:
+            return CPU
+        return gpus(chosen_gpus(self._device_ids)) if self._device_ids else first_gpus(self._gpus)
+
+    @property
     def tokenizer(self) -> ChatTokenizer:
         """Makes this model's prompts."""
         return self._tokenizer
@@ -168,6 +180,10 @@ class VllmEngine(Engine):
         each = [self._vllm_params(request, params) for request in requests]
         outputs = self._run(requests, each)
         return [self._completion(request, output, params) for request, output in zip(requests, outputs, strict=True)]
+
+    def load(self) -> None:
+        """See `engines.base.Engine.load`."""
+        self.loaded()
 
     def close(self) -> None:
         """Shut vLLM down, so that its memory is free for another model in this process."""
@@ -224,6 +240,11 @@ class VllmEngine(Engine):
         cuts = [place for stop in params.stop if (place := text.find(stop)) >= 0]
         finish = Finish.STOP if answer.finish_reason == "stop" else Finish.LENGTH
         return Completion(text[: min(cuts)] if cuts else text, finish, usage, tokens)
+
+
+def gpus_needed(arguments: Mapping[str, Json]) -> int:
+    """How many GPUs one vLLM with these arguments runs on."""
+    return math.prod(size for name in PARALLEL if isinstance(size := arguments.get(name), int))
 
 
 def label_params(labels: Sequence[TokenIds]) -> Any:

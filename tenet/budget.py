@@ -2,11 +2,12 @@
 
 A `Meter` stands between the worker and the work. It reserves the most that each task may cost before the task goes out, and counts
 what it did cost when the answer comes: a limit is never passed. Near it, tasks wait for those in flight, whose reservations are
-worth more than their costs. Knows no model, and of a task only what it is told that the task needs.
+worth more than their costs. Several threads may share a meter. Knows no model, and of a task only what it is told that the task needs.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -116,16 +117,20 @@ class Meter:
     limits: Limits = Limits()
     spent: dict[str, Spent] = field(default_factory=dict)
     cost: float = 0.0
+    _reserved: dict[int, tuple[int, float]] = field(default_factory=dict, repr=False)
+    _changing: threading.Condition = field(default_factory=threading.Condition, repr=False)
 
     @property
     def tokens(self) -> int:
         """All tokens spent from now on."""
-        return sum(spent.tokens for spent in self.spent.values())
+        with self._changing:
+            return sum(spent.tokens for spent in self.spent.values())
 
     def add(self, step: str, role: str, spent: Spent) -> None:
         """Count what calls of a step took."""
-        self.spent[step] = self.spent.get(step, Spent()) + spent
-        self.cost += spent.cost(self.prices.get(role))
+        with self._changing:
+            self.spent[step] = self.spent.get(step, Spent()) + spent
+            self.cost += spent.cost(self.prices.get(role))
 
     def watched(self, step: str, role: str, work: Work[T, R], need: Callable[[T], tuple[int, int]]) -> Work[T, R]:
         """The same work, counted under a step, and stopped before a limit.
@@ -141,24 +146,53 @@ class Meter:
             held: list[Task[T]] = []
             while True:
                 gate = _Gate(self, role, chain(held, source), need)
-                since = time.monotonic()
-                for row in work(gate):
-                    gate.answered(row.key)
-                    now = time.monotonic()
-                    self.add(step, role, replace(Spent.of(row.record), seconds=now - since))  # type: ignore[arg-type]
-                    yield row
+                try:
                     since = time.monotonic()
+                    for row in work(gate):
+                        now = time.monotonic()
+                        self.add(step, role, replace(Spent.of(row.record), seconds=now - since))  # type: ignore[arg-type]
+                        gate.answered(row.key)
+                        yield row
+                        since = time.monotonic()
+                finally:
+                    gate.close()
                 if gate.refused is None:
                     return
-                if not gate.admits(gate.refused):
+                if not self._has_room(*gate.most(gate.refused)):
                     raise self.reached(step)
                 held = [gate.refused]
 
         return carry_out
 
-    def admits(self, tokens: int, price: float) -> bool:
-        """Whether so many tokens more, at this price in all, keep to the limits."""
+    def reserve(self, owner: int, tokens: int, price: float) -> bool:
+        """Set aside so much more for one that reserves, if that keeps to the limits beside all that is reserved."""
+        with self._changing:
+            if not self._admits(tokens, price):
+                return False
+            held, cost = self._reserved.get(owner, (0, 0.0))
+            self._reserved[owner] = held + tokens, cost + price
+            return True
+
+    def free(self, owner: int, tokens: int, price: float) -> None:
+        """Give back what one has reserved: so much of it."""
+        with self._changing:
+            held, cost = self._reserved.get(owner, (0, 0.0))
+            if held > tokens:
+                self._reserved[owner] = held - tokens, cost - price
+            else:
+                self._reserved.pop(owner, None)
+            self._changing.notify_all()
+
+    def _has_room(self, tokens: int, price: float) -> bool:
+        """Whether so much more keeps to the limits, once others have given back what they turn out not to need."""
+        with self._changing:
+            self._changing.wait_for(lambda: not self._reserved or self._admits(tokens, price))
+            return self._admits(tokens, price)
+
+    def _admits(self, tokens: int, price: float) -> bool:
         most, dearest = self.limits.max_tokens, self.limits.max_cost
+        tokens += sum(held for held, _ in self._reserved.values())
+        price += sum(cost for _, cost in self._reserved.values())
         if most is not None and self.limits.spent + self.tokens + tokens > most:
             return False
         return dearest is None or self.limits.cost + self.cost + price <= dearest + 1e-12
@@ -189,8 +223,6 @@ class _Gate(Generic[T]):
         self._tasks = tasks
         self._need = need
         self._reserved: dict[str, tuple[int, float]] = {}
-        self._tokens = 0
-        self._cost = 0.0
 
     def __iter__(self) -> Iterator[Task[T]]:
         return self
@@ -201,25 +233,24 @@ class _Gate(Generic[T]):
         task = next(self._tasks)
         if not self._meter.limits:
             return task
-        if not self.admits(task):
+        tokens, price = self.most(task)
+        if not self._meter.reserve(id(self), tokens, price):
             self.refused = task
             raise StopIteration
-        tokens, price = self._reserved[task.key] = self._most(task)
-        self._tokens += tokens
-        self._cost += price
+        self._reserved[task.key] = tokens, price
         return task
-
-    def admits(self, task: Task[T]) -> bool:
-        """Whether a task may go out beside those in flight."""
-        tokens, price = self._most(task)
-        return self._meter.admits(self._tokens + tokens, self._cost + price)
 
     def answered(self, key: str) -> None:
         """Set free what was reserved for a task."""
-        tokens, price = self._reserved.pop(key, (0, 0.0))
-        self._tokens -= tokens
-        self._cost -= price
+        if key in self._reserved:
+            self._meter.free(id(self), *self._reserved.pop(key))
 
-    def _most(self, task: Task[T]) -> tuple[int, float]:
+    def close(self) -> None:
+        """Set free what is still reserved, of tasks without an answer."""
+        for key in list(self._reserved):
+            self.answered(key)
+
+    def most(self, task: Task[T]) -> tuple[int, float]:
+        """The tokens and the price that a task may come to."""
         prompt, completion = self._need(task.payload)
         return prompt + completion, 0.0 if self._price is None else cost(self._price, prompt, completion)

@@ -1,4 +1,4 @@
-"""What a command says: words to stderr, data to stdout, one live line for long work, and the `--json` twin of
+"""What a command says: words to stderr, data to stdout, a live line for each piece of long work, and the `--json` twin of
 tables and data.
 
 Colours and live lines are for terminals only; `NO_COLOR` (no-color.org) and `TERM=dumb` are honoured. Into a
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ RATE_SECONDS = 60.0
 class Console:
     """Where a command's words and data go.
 
-    `json` turns tables and data into JSON on stdout; words still go to stderr.
+    `json` turns tables and data into JSON on stdout; words still go to stderr. Threads may share a console: each piece of work has its own
+    live line, one under the other.
     """
 
     json: bool = False
@@ -36,16 +38,18 @@ class Console:
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
-    live: Progress | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _live: list[Progress] = field(default_factory=list, repr=False)
+    _drawn: int = 0
 
     def say(self, text: str) -> None:
-        """A line for the person, on stderr, above the live one if there is one."""
-        if self.live is not None:
-            self.live.wipe()
-        self.err.write(text + "\n")
-        self.err.flush()
-        if self.live is not None:
-            self.live.draw(force=True)
+        """A line for the person, on stderr, above the live ones if there are any."""
+        with self.lock:
+            self._wipe()
+            self.err.write(text + "\n")
+            self.err.flush()
+            if self._live and self.draws:
+                self._draw(self._live)
 
     def data(self, value: Json) -> None:
         """The command's result, on stdout: text as it stands, or for `--json` (and for whatever is no text)
@@ -68,6 +72,39 @@ class Console:
         )
         self.out.flush()
 
+    @property
+    def draws(self) -> bool:
+        """Whether there are live lines."""
+        return is_terminal(self.err) and not self.quiet and not self.json
+
+    def begin(self, progress: Progress) -> None:
+        """Give a piece of work its live line, under those of others."""
+        with self.lock:
+            self._live.append(progress)
+
+    def end(self, progress: Progress) -> None:
+        """Take a piece of work's live line away."""
+        with self.lock:
+            self._wipe()
+            self._live.remove(progress)
+
+    def redraw(self, progress: Progress) -> None:
+        """Draw the live lines anew, because one has changed."""
+        with self.lock:
+            self._draw(self._live or [progress])
+
+    def _draw(self, live: Sequence[Progress]) -> None:
+        width = _columns(self.err) - 1
+        back = "\r\x1b[2K" + "\x1b[1A\x1b[2K" * (self._drawn - 1)
+        self.err.write(back + "\n".join(progress.line()[:width] for progress in live))
+        self.err.flush()
+        self._drawn = len(live)
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            self.err.write("\r\x1b[2K" + "\x1b[1A\x1b[2K" * (self._drawn - 1))
+            self._drawn = 0
+
     def progress(self, title: str) -> Progress:
         """A progress line for one piece of long work; use as a context manager."""
         return Progress(self, title)
@@ -85,23 +122,31 @@ class Progress:
         self.total = self.done = self.flying = 0
         self.outcomes: dict[str, int] = {}
         self._console = console
-        self._live = is_terminal(console.err) and not console.quiet and not console.json
-        self._drawn = False
+        self._live = console.draws
         self._last = console.clock()
         self._marks: list[tuple[float, int]] = []
 
     def start(self, total: int, done: int = 0, outcomes: Mapping[str, int] | None = None) -> None:
         """Say how much there is to do, and how much of it was done before."""
-        self.total, self.done = total, done
-        self.outcomes = dict(outcomes or {})
-        self._marks = [(self._console.clock(), done)]
+        with self._console.lock:
+            self.total, self.done = total, done
+            self.outcomes = dict(outcomes or {})
+            self._marks = [(self._console.clock(), done)]
+        self.draw()
+
+    def expect(self, more: int, done: int = 0) -> None:
+        """Say that there is more to do than was said, and how much of that was done before."""
+        with self._console.lock:
+            self.total, self.done = self.total + more, self.done + done
+            self._marks = [(when, before + done) for when, before in self._marks]
         self.draw()
 
     def advance(self, count: int, outcomes: Mapping[str, int] | None = None) -> None:
         """Note finished work and how it ended."""
-        self.done += count
-        for name, number in (outcomes or {}).items():
-            self.outcomes[name] = self.outcomes.get(name, 0) + number
+        with self._console.lock:
+            self.done += count
+            for name, number in (outcomes or {}).items():
+                self.outcomes[name] = self.outcomes.get(name, 0) + number
         self.draw()
 
     def in_flight(self, count: int) -> None:
@@ -137,39 +182,27 @@ class Progress:
         return " · ".join(parts)
 
     def __enter__(self) -> Self:
-        self._console.live = self
+        self._console.begin(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.flying = 0
-        self.wipe()
-        self._console.live = None
+        self._console.end(self)
         if self.total and not self._console.quiet:
             self._console.say(self.line())
 
-    def draw(self, *, force: bool = False) -> None:
-        """Show the line if it is time to; `force` shows a live one at once."""
-        if self._console.quiet:
-            return
+    def draw(self) -> None:
+        """Show the line if it is time to."""
         now = self._console.clock()
-        if not force and now - self._last < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
+        if self._console.quiet or now - self._last < (LIVE_SECONDS if self._live else PLAIN_SECONDS):
             return
         if self._live:
-            width = _columns(self._console.err) - 1
-            self._console.err.write("\r\x1b[2K" + self.line()[:width])
-            self._console.err.flush()
-            self._drawn = True
-        elif not force:
+            self._console.redraw(self)
+        else:
             self._console.say(self.line())
         self._last = now
-
-    def wipe(self) -> None:
-        """Take the live line away."""
-        if self._drawn:
-            self._console.err.write("\r\x1b[2K")
-            self._drawn = False
 
 
 def duration(seconds: float) -> str:

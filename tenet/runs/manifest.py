@@ -8,6 +8,7 @@ run. Knows nothing of what the shards hold.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -91,12 +92,13 @@ def load(folder: Path) -> Manifest:
 
 
 class ManifestFile:
-    """The manifest of one run folder, re-read only when the file is another one than last time."""
+    """The manifest of one run folder, re-read only when the file is another one than last time. Safe for use from several threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._seen: tuple[int, int, int] | None = None
         self._held = Manifest()
+        self._lock = threading.RLock()
 
     def read(self) -> Manifest:
         """The manifest as it is now.
@@ -104,15 +106,16 @@ class ManifestFile:
         Raises:
             InvalidInput: the file is no manifest.
         """
-        try:
-            status = (self.folder / FILE).stat()
-        except FileNotFoundError:
-            return Manifest()
-        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if seen != self._seen:
-            self._held = load(self.folder)
-            self._seen = seen
-        return self._held
+        with self._lock:
+            try:
+                status = (self.folder / FILE).stat()
+            except FileNotFoundError:
+                return Manifest()
+            seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if seen != self._seen:
+                self._held = load(self.folder)
+                self._seen = seen
+            return self._held
 
     def update(self, change: Callable[[Manifest], Manifest]) -> None:
         """Replace the manifest by what `change` makes of it, alone and atomically.
@@ -120,10 +123,10 @@ class ManifestFile:
         Raises:
             StorageFailed: the disk is full or not writable; the old manifest stands.
         """
-        with FileLock(self.folder / ".manifest.lock", wait=True):
+        with self._lock, FileLock(self.folder / ".manifest.lock", wait=True):
             manifest = change(load(self.folder))
             write_text(self.folder / FILE, json.dumps(manifest.as_json(), indent=1) + "\n")
-        self._seen = None
+            self._seen = None
 
 
 def _stage(data: Mapping[str, Any]) -> StageEntry:

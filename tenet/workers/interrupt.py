@@ -17,7 +17,8 @@ from typing import Self
 class Interruption:
     """A context manager that watches for Ctrl-C; `requested` turns true at the first.
 
-    Outside the main thread Python delivers no signals: there it watches nothing, and the main thread decides.
+    Outside the main thread Python delivers no signals: there it watches nothing, and the main thread decides. Several pieces of work
+    may share one; whoever sets `requested` stops them all.
     """
 
     def __init__(self, say: Callable[[str], None], resume: str) -> None:

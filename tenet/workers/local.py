@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from tenet.console import Progress
 from tenet.runs import Stage
 from tenet.runs.codec import R
+from tenet.workers.interrupt import Interruption
 from tenet.workers.planned import StageReport, Tally, run_plan
 from tenet.workers.shard import ShardWorker, Watch, Work
 from tenet.workers.survey import Survey, T, Task, survey
@@ -27,6 +28,9 @@ def run_stage(
     max_failures: float = 0.2,
     retry_failed: bool = False,
     plan: str = "",
+    interruption: Interruption | None = None,
+    settled: Callable[[int], object] | None = None,
+    again_after: int | None = None,
 ) -> StageReport:
     """Settle every task of a plan: `shards[i]` goes to shard i of the stage.
 
@@ -38,6 +42,9 @@ def run_stage(
     `plan` names the plan by all that it depends on: a stage that was settled under this name is not looked
     through again, and no task is made.
 
+    For work that goes on beside other work: `interruption` stops it in place of one of its own, `settled` is told of each shard when
+    all of it is recorded and published, and `again_after` is that of `tenet.workers.shard.ShardWorker`.
+
     Raises:
         Interrupted: Ctrl-C; carries the command that goes on.
         TooManyFailures: more than `max_failures` (a share) of the plan failed, or 64 answers in a row did.
@@ -45,11 +52,18 @@ def run_stage(
     """
 
     def settle(found: Survey, tally: Tally[R], stopping: Callable[[], bool]) -> None:
-        watch: Watch[R] = Watch(tally.recorded, progress.in_flight, tally.settled, stopping)
-        worker = ShardWorker(stage, work, watch, retries=retries, elsewhere=found.elsewhere, retry_failed=retry_failed)
+        def done(shard: int, keys: Sequence[str]) -> None:
+            tally.settled(shard, keys)
+            if settled is not None:
+                settled(shard)
+
+        watch: Watch[R] = Watch(tally.recorded, progress.in_flight, done, stopping)
+        worker = ShardWorker(
+            stage, work, watch, retries=retries, elsewhere=found.elsewhere, retry_failed=retry_failed, again_after=again_after
+        )
         worker.settle(range(len(shards)), shards.__getitem__)
 
     return run_plan(
         stage, shards, settle, progress=progress, retries=retries, max_failures=max_failures,
-        retry_failed=retry_failed, plan=plan,
+        retry_failed=retry_failed, plan=plan, interruption=interruption,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
@@ -71,6 +72,7 @@ def run_plan(
     max_failures: float = 0.2,
     retry_failed: bool = False,
     plan: str = "",
+    interruption: Interruption | None = None,
 ) -> StageReport:
     """Settle a plan by `settle`; the other arguments and the errors are those of `tenet.workers.local.run_stage`."""
     if not retry_failed and stage.settled(plan):
@@ -80,9 +82,10 @@ def run_plan(
     progress.start(found.planned, found.ok + found.given_up, {} if found.strays else stage.counts().outcomes)
     tally = Tally(stage, progress, hopeless=max_failures < 1)
     began = time.monotonic()
-    with Interruption(progress.say, stage.resume) as interruption:
+    watched = Interruption(progress.say, stage.resume) if interruption is None else nullcontext(interruption)
+    with watched as asked:
         try:
-            settle(found, tally, lambda: interruption.requested)
+            settle(found, tally, lambda: asked.requested)
         except (Stopped, KeyboardInterrupt) as error:
             raise Interrupted("Stopped; everything recorded is kept.", resume=stage.resume) from error
     failed = sum(tally.reasons.values())
@@ -90,7 +93,7 @@ def run_plan(
     if plan and not found.strays and not found.elsewhere:
         stage.settle(plan)
     report = StageReport(found.planned, found.planned - failed, failed, tally.asked, seconds, dict(tally.reasons))
-    return _checked(stage, report, max_failures)
+    return checked(stage, report, max_failures)
 
 
 def _settled_before(stage: Stage[R], progress: Progress, max_failures: float) -> StageReport:
@@ -100,10 +103,15 @@ def _settled_before(stage: Stage[R], progress: Progress, max_failures: float) ->
     if counts.failed:
         for number in stage.shards():
             reasons.update(failure.reason for failure in stage.failures(number).values())
-    return _checked(stage, StageReport(counts.rows, counts.ok, counts.failed, 0, 0.0, dict(reasons)), max_failures)
+    return checked(stage, StageReport(counts.rows, counts.ok, counts.failed, 0, 0.0, dict(reasons)), max_failures)
 
 
-def _checked(stage: Stage[R], report: StageReport, max_failures: float) -> StageReport:
+def checked(stage: Stage[R], report: StageReport, max_failures: float) -> StageReport:
+    """The report, if not too much of its plan has failed.
+
+    Raises:
+        TooManyFailures: more than `max_failures` of it has.
+    """
     if report.failure_share > max_failures:
         raise _too_many(stage.name, f"{report.failed:,} of {report.planned:,} failed", Counter(report.reasons))
     return report

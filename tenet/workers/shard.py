@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -55,7 +55,8 @@ class ShardWorker(Generic[T, R]):
     """Settles shards of a stage with a piece of work. `retries` is how often a failed task is asked again.
 
     `elsewhere` are keys whose rows stand in other shards than the plan would put them; `retry_failed` gives tasks that were given up
-    before a fresh allowance.
+    before a fresh allowance. Failures are asked again when all else is answered, so that a fault that passes has time to pass; with
+    `again_after`, those of a shard once so many other shards have been begun, so that somebody who waits for whole shards gets them.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class ShardWorker(Generic[T, R]):
         retries: int,
         elsewhere: frozenset[str] = frozenset(),
         retry_failed: bool = False,
+        again_after: int | None = None,
     ) -> None:
         self._stage = stage
         self._work = work
@@ -77,19 +79,19 @@ class ShardWorker(Generic[T, R]):
         self._open: dict[int, _Open[T]] = {}
         self._shard_of: dict[str, int] = {}  # of every task that is handed out and not answered
         self._allowed: dict[int, dict[str, int]] = {}  # attempts after which a task that failed before is given up
-        self._unsettled: list[int] = []
+        self._again_after = again_after
+        self._begun = 0
+        self._unsettled: dict[int, int] = {}  # shards with failures to ask again, and how many had been begun then
 
     def settle(self, shards: Iterable[int], tasks_of: Callable[[int], Sequence[Task[T]]]) -> None:
         """Work until every task of these shards is recorded or given up, and publish them; `tasks_of` makes a shard's tasks, the same
         every time.
 
-        Failures are asked again when all else is answered, so that a fault that passes has time to pass.
-
         Raises:
             Stopped: the watch said so; everything answered is recorded.
             TenetError: the engine, the disk or the input failed as a whole; everything answered is recorded.
         """
-        owed: Iterable[int] = shards
+        owed = self._in_turn(shards)
         while True:
             source = _Source(task for number in owed for task in self._hand_out(number, tasks_of(number)))
             self._drain(source)
@@ -97,8 +99,19 @@ class ShardWorker(Generic[T, R]):
                 raise Stopped
             if not self._unsettled:
                 break
-            owed, self._unsettled = self._unsettled, []
+            owed, self._unsettled = iter(list(self._unsettled)), {}
         self._watch.in_flight(0)
+
+    def _in_turn(self, shards: Iterable[int]) -> Iterator[int]:
+        """The shards, and between them those whose failures are due again."""
+        for number in shards:
+            self._begun += 1
+            yield number
+            if self._again_after is not None:
+                due = [one for one, since in self._unsettled.items() if self._begun - since >= self._again_after]
+                for one in due:
+                    del self._unsettled[one]
+                    yield one
 
     def _drain(self, source: _Source[T]) -> None:
         """Let the work answer a stream of tasks, anew where it left off too early.
@@ -147,7 +160,7 @@ class ShardWorker(Generic[T, R]):
         """Publish a shard that is settled; keep its number for another round where failures may be asked again."""
         wanted = self._open.pop(number).tasks
         if self._owed(number, wanted):
-            self._unsettled.append(number)
+            self._unsettled[number] = self._begun
             return
         self._stage.publish(number)
         self._watch.settled(number, list(wanted))
@@ -275,6 +288,9 @@ class _Group(Generic[R]):
         except BaseException:
             self.flush()
             raise
+        finally:
+            if isinstance(rows, Generator):  # an error's traceback would keep it, and what it holds, open
+                rows.close()
         self.flush()
 
     def taken(self) -> None:

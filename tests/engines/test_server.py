@@ -113,7 +113,7 @@ def test_two_replicas_start_when_asked_answer_and_end_with_the_engine() -> None:
 def test_a_start_that_fails_shows_the_end_of_the_log_and_keeps_it() -> None:
     script = "for n in $(seq 30); do echo line $n; done; echo CUDA out of memory >&2; exit 3"
     with engine_with(shell(script)) as engine, pytest.raises(EngineError) as caught:
-        engine.check()
+        engine.load()
     assert "the server of judge did not start: it ended with exit status 3" in str(caught.value)
     assert "    line 30\n    CUDA out of memory\n" in str(caught.value)
     assert "line 16\n" not in str(caught.value)
@@ -125,7 +125,7 @@ def test_a_replica_that_fails_stops_the_others(tmp_path: Path) -> None:
     script = f"if mkdir {tmp_path}/first 2>/dev/null; then echo $$ > {tmp_path}/pid; exec sleep 600; else exit 4; fi"
     with engine_with(shell(script), replicas=2, log=str(tmp_path / "logs" / "server.log")) as engine:
         with pytest.raises(EngineError, match="exit status 4"):
-            engine.check()
+            engine.load()
         assert gone(int((tmp_path / "pid").read_text()))
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["server-0.log", "server-1.log"]
 
@@ -139,7 +139,7 @@ def test_a_server_that_is_never_healthy_is_given_up_and_stopped(tmp_path: Path) 
         with pytest.raises(
             EngineError, match=r"is not healthy after \d+ s; its log is empty\n  raise options.start_timeout"
         ):
-            engine.check()
+            engine.load()
     assert gone(int((tmp_path / "pid").read_text()))
 
 
@@ -158,7 +158,7 @@ def test_a_port_that_somebody_took_is_another_port_where_it_was_ours_to_choose(t
             engine_with(port=taken) as engine,
             pytest.raises(UsageError, match=f"port {taken} of 127.0.0.1 cannot be used"),
         ):
-            engine.check()
+            engine.load()
 
 
 def test_somebody_elses_server_on_the_port_is_not_taken_for_ours() -> None:
@@ -172,7 +172,7 @@ def test_somebody_elses_server_on_the_port_is_not_taken_for_ours() -> None:
             patch.setattr("engines.server_process.free_port", lambda: port)
             engine = engine_with(shell("exec sleep 600"), start_timeout=1.0)
             with engine, pytest.raises(EngineError, match="is not healthy"):
-                engine.check()
+                engine.load()
         alien.kill()
 
 
@@ -194,7 +194,7 @@ def test_a_server_that_dies_at_work_ends_the_stream_at_once_with_its_last_words(
 
 def test_one_of_two_replicas_may_die() -> None:
     with engine_with(replicas=2, prompts_per_request=1) as engine:
-        engine.check()
+        engine.load()
         group = engine.processes[1].group
         assert group is not None
         os.killpg(group, signal.SIGKILL)
@@ -342,7 +342,7 @@ def test_serve_prints_the_lines_to_use_it_and_stops_with_ctrl_c(
         pytest.raises(EngineError, match="no server answers"),
         create_engine("http", judge.model, base_url=judge.base_url, options=judge.options) as engine,
     ):
-        engine.check()
+        engine.load()
 
 
 def test_serve_ends_with_the_log_when_its_server_does() -> None:

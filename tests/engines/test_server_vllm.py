@@ -68,7 +68,7 @@ def test_the_server_says_what_the_model_says_and_nothing_is_left_of_it() -> None
         greedy = SamplingParams(max_tokens=12, temperature=0.0)
         mine, other = server.generate(requests[:8], greedy), inside.generate(requests[:8], greedy)
         assert sum(a.text == b.text for a, b in zip(mine, other, strict=True)) >= 7
-        server.check()
+        server.load()
         assert server.max_length == 2048
         group = server.processes[0].group
         assert group is not None
