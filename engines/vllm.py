@@ -109,7 +109,8 @@ class VllmEngine(Engine):
         self._max_length = context_length(config, chosen.get("max_model_len"))
         self._vocabulary = int(config.get_text_config(decoder=True).vocab_size)
         self._eos = sorted(eos_ids(config, load_generation_config(source), hf_tokenizer))
-        self._device_ids = list(chosen.get("device_ids") or ())
+        ids = chosen.get("device_ids")
+        self._device_ids = list(ids) if isinstance(ids, list | tuple) else []
         self._gpus = gpus_needed(chosen)
         self._caching = arguments["enable_prefix_caching"] is True
         self._block = int(arguments.get("block_size") or GPU_BLOCK)

@@ -24,17 +24,18 @@ from tenet.budget import Spent
 from tenet.errors import TooManyFailures
 from tenet.records import Critique, Judgement, Outcome, PreferencePair, Prompt, Sample, Verdict
 from tenet.runs import Row, Stage
-from tenet.workers.local import Task
+from tenet.workers.local import StageReport, Task
+from tenet.workers.planned import checked
 from tenet.workers.survey import survey
 
 PREFLIGHT = "pre-flight"
 
 
-def judge_all(context: Context, judge: PairwiseJudge) -> None:
+def judge_all(context: Context, judge: PairwiseJudge, first: StageReport | None = None) -> None:
     """Ask every comparison that is not recorded; judgements that no question asks for any more are moved aside.
 
     Where later questions depend on earlier answers (`schedule: knockout`, `second_order: close`) they are asked in
-    waves, one after the other over the whole run.
+    waves, one after the other over the whole run. `first` is what became of the first wave where it has been asked in full before.
 
     Raises:
         JudgeUnfit: the first prompts show that the judge does not answer with a label.
@@ -44,23 +45,27 @@ def judge_all(context: Context, judge: PairwiseJudge) -> None:
     asked = Comparisons(context, judge, stage)
     plan = asked.plan
     settled = stage.settled(plan) and not context.retry_failed
-    if not settled:
+    if not settled and first is None:
         supersede(context.run, stage, asked.known(strict=False))
-        first = comparison_job(asked, judge, stage, 1)
+        job = comparison_job(asked, judge, stage, 1)
         if context.library is not None:
-            context.library.lend(first, context.console)
-        if survey(stage, first.shards).owed:
+            context.library.lend(job, context.console)
+        if survey(stage, job.shards).owed:
             summary, spent = context.pool.call(PREFLIGHT) if context.pool else check_judge(context, judge)
             context.meter.add(PREFLIGHT, JUDGE, spent)
             context.console.say(summary)
     planned, waves = 0, 1 if settled else asked.waves
     for wave in range(1, waves + 1):
-        job = comparison_job(asked, judge, stage, wave, waves)
-        report = carry_out(context, job, max_failures=context.config.max_failures if wave == 1 else 1.0)
+        most = context.config.max_failures if wave == 1 else 1.0
+        if wave == 1 and first is not None:
+            report = checked(stage, first, most)
+        else:
+            report = carry_out(context, comparison_job(asked, judge, stage, wave, waves), max_failures=most)
         _require_opinions(stage, context.config.max_failures)  # over all waves: a late one may be a handful
         planned += report.planned
     if waves > 1:
         supersede(context.run, stage, asked.known(strict=True))
+    if waves > 1 or first is not None:
         stage.plan(planned)
         stage.settle(plan)
 
@@ -83,14 +88,15 @@ def judged(judge: PairwiseJudge, tasks: Iterable[Task[PairAsk]]) -> Iterator[Row
         yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
 
 
-def check_judge(context: Context, judge: PairwiseJudge) -> tuple[str, Spent]:
-    """Ask the first prompts' questions; gives a line for people, and what that took.
+def check_judge(context: Context, judge: PairwiseJudge, shards: Iterable[int] | None = None) -> tuple[str, Spent]:
+    """Ask the first prompts' questions, of these shards where others are not drawn yet; gives a line for people, and what that took.
 
     Raises:
         JudgeUnfit: the judge does not answer with a label.
     """
-    checked = preflight(judge, _cases(context))
-    return checked.summary, sum(map(Spent.of, checked.judgements), Spent())
+    numbers = range(len(context.shards)) if shards is None else shards
+    found = preflight(judge, _cases(context, numbers))
+    return found.summary, sum(map(Spent.of, found.judgements), Spent())
 
 
 def criticise_pairs(context: Context, critic: CritiqueJudge) -> None:
@@ -150,11 +156,11 @@ def criticised(
             yield from ((prompt, sample, applied[name]) for name in ids)
 
 
-def _cases(context: Context) -> Iterator[tuple[Prompt, Sample, Sample]]:
+def _cases(context: Context, shards: Iterable[int]) -> Iterator[tuple[Prompt, Sample, Sample]]:
     """One pair of each prompt that has one, for the pre-flight."""
-    for number, prompts in enumerate(context.shards):
+    for number in shards:
         samples = context.samples(number)
-        for prompt in prompts:
+        for prompt in context.shards[number]:
             for first, second in round_robin(samples.get(prompt.id, ()))[:1]:
                 yield prompt, first, second
 

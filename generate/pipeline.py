@@ -1,7 +1,8 @@
 """Takes a run from prompts to a dataset, step by step; each step asks only what is not recorded.
 
 Knows the order of the steps and what each one needs; the work itself is in `intake`, `sampling`, `judging`, `revising`, `deriving` and
-`exporting`. One model is held at a time: its weights are loaded when a step first asks it, and freed when the step ends.
+`exporting`. One model is held at a time: its weights are loaded when a step first asks it, and freed when the step ends; only where
+policy and judge run on different devices do they work side by side (`overlap`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
 from generate.judging import PREFLIGHT, criticise_pairs, judge_all
 from generate.models import judge_engine, make_policies
+from generate.overlap import draw_and_judge, overlaps
 from generate.plan import Plan, plan
 from generate.probing import draw_some
 from generate.revising import revise_samples
@@ -41,6 +43,7 @@ from tenet.errors import UsageError
 from tenet.ids import Json
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
+from tenet.workers.local import StageReport
 
 ALL = frozenset(Step)
 ASKING = frozenset({Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES, Step.REVISIONS})
@@ -242,11 +245,14 @@ def _check(cast: Cast, planned: Plan, *, everyone: bool) -> None:
 
 
 def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
-    if Step.SAMPLES in steps:
-        sample_all(context, cast.policies)
     judge, config = cast.judge, context.config
+    first: StageReport | None = None
+    if {Step.SAMPLES, Step.JUDGEMENTS} <= set(steps) and overlaps(context, cast.policies, judge):
+        first = draw_and_judge(context, cast.policies, judge)
+    elif Step.SAMPLES in steps:
+        sample_all(context, cast.policies)
     if Step.JUDGEMENTS in steps:
-        judge_all(context, judge)
+        judge_all(context, judge, first)
     if Step.PAIRS in steps:
         derive(context)
     if Step.CRITIQUES in steps and config.critique != "none":

@@ -52,12 +52,19 @@ class Library:
             UsageError: another run keeps other records under this stage's name.
             MissingInput: one of its shards does not read back.
         """
+        if not job.stage.settled(job.plan):
+            self.tell(job.stage.name, self.take(job, range(len(job.shards))), console)
+
+    def take(self, job: Job[T, R], shards: Iterable[int]) -> Counter[str]:
+        """Record the answers that a job owes in these shards and another run has; gives how many came from where.
+
+        Raises:
+            UsageError, MissingInput: as `lend`.
+        """
         stage = job.stage
-        if stage.settled(job.plan):
-            return
         self._index(stage)
         taken: Counter[str] = Counter()
-        for number in range(len(job.shards)):
+        for number in shards:
             held = stage.keys(number)
             owed = [key for key in distinct(job.shards[number]) if not held.get(key)]
             rows = self._rows(stage, owed)
@@ -65,11 +72,16 @@ class Library:
                 stage.reopen(number)
                 stage.put(number, [row for _, row in rows])
                 taken.update(name for name, _ in rows)
-        for name, count in sorted(taken.items()):
-            console.say(f"{count:,} {stage.name} taken from {name}")
         if taken:
             self.lent[stage.name].update(taken)
             self._note(stage.name, taken)
+        return taken
+
+    @staticmethod
+    def tell(stage: str, taken: Mapping[str, int], console: Console) -> None:
+        """Say what was taken for a stage."""
+        for name, count in sorted(taken.items()):
+            console.say(f"{count:,} {stage} taken from {name}")
 
     def close(self) -> None:
         """Close the other runs, and drop the index."""

@@ -124,6 +124,11 @@ def sample_all(context: Context, policies: Sequence[Policy]) -> None:
     for policy in policies:
         carry_out(context, sample_job(context, policy, alone=len(policies) == 1))
         policy.engine.close()
+    plan_samples(context, policies)
+
+
+def plan_samples(context: Context, policies: Sequence[Policy]) -> None:
+    """Note how many samples all policies together owe; a job of one alone notes that itself."""
     if len(policies) > 1:
         stage = context.run.stage(Step.SAMPLES, Sample)
         stage.plan(len(context.prompts) * sum(policy.samples for policy in policies))

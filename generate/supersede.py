@@ -16,6 +16,11 @@ from tenet.workers.local import Task
 T = TypeVar("T")
 
 
+def attic_of(name: str) -> str:
+    """The stage that a stage's rows are moved to."""
+    return f"{name}-superseded"
+
+
 def supersede(run: Run, stage: Stage[R], shards: Sequence[Sequence[Task[T]]]) -> tuple[int, int]:
     """Move rows between a stage and its attic (`NAME-superseded`) until the stage holds nothing that `shards` do not ask for.
 
@@ -24,7 +29,7 @@ def supersede(run: Run, stage: Stage[R], shards: Sequence[Sequence[Task[T]]]) ->
     """
     if not stage.shards():
         return 0, 0
-    attic = run.stage(f"{stage.name}-superseded", stage.codec.record_type)
+    attic = run.stage(attic_of(stage.name), stage.codec.record_type)
     gone = back = 0
     for number in sorted({*stage.shards(), *attic.shards()}):
         wanted = {task.key for task in shards[number]} if number < len(shards) else set()

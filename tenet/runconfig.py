@@ -218,6 +218,9 @@ class RunConfig:
 
     `max_failures` is the share of a stage's rows that may fail before the run says so and stops. `reuse` names other runs' folders: what
     they have answered already is taken from there.
+
+    `overlap` judges samples while others are still drawn: `auto` where policy and judge share no device and no server (all cores of a
+    machine are one device), `yes` always, `no` never. The dataset is the same.
     """
 
     name: Name = field(metadata={"example": "my-run"})
@@ -237,6 +240,7 @@ class RunConfig:
     rates: RatesConfig | None = None
     workers: WorkersConfig = field(default_factory=WorkersConfig)
     reuse: tuple[InputPath, ...] = ()
+    overlap: Literal["auto", "yes", "no"] = "auto"
 
     @property
     def policies(self) -> tuple[PolicyConfig, ...]:
@@ -245,6 +249,9 @@ class RunConfig:
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
+        if self.overlap == "yes" and self.workers.kind == "ray":
+            message = "workers on Ray hold one model at a time"
+            yield Complaint(("overlap",), message, "leave overlap out, or set workers: local")
         if self.samples is not None:
             for key, given in (("policy", self.policy), ("prompts", self.prompts)):
                 if given:

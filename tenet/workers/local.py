@@ -59,7 +59,13 @@ def run_stage(
 
         watch: Watch[R] = Watch(tally.recorded, progress.in_flight, done, stopping)
         worker = ShardWorker(
-            stage, work, watch, retries=retries, elsewhere=found.elsewhere, retry_failed=retry_failed, again_after=again_after
+            stage,
+            work,
+            watch,
+            retries=retries,
+            elsewhere=found.elsewhere,
+            retry_failed=retry_failed,
+            again_after=again_after,
         )
         worker.settle(range(len(shards)), shards.__getitem__)
 
