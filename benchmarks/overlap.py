@@ -2,10 +2,10 @@
 
     python -m benchmarks.overlap [--policy 20] [--judge 20] [--prompts 2560] [--json]
 
-The policy takes so many seconds for all samples, the judge for all judgements, in equal batches. Rows: one after the other and side by side;
-`stages` is the time from the first sample to the last judgement, `ideal` the longer of the two and the shorter one's share of one shard,
-which must be drawn before it can be judged. The datasets must be equal byte for byte. Tenet's own work comes on top of the engines' time, so
-the numbers mean something on an idle machine only.
+The policy takes so many seconds for all samples, the judge for all judgements, in equal batches. Rows: one after the other, and side
+by side; `stages` is the time from the first sample to the last judgement, `ideal` the longer of the two and the shorter one's share of one
+shard, which must be drawn before it can be judged. The datasets must be equal byte for byte. Tenet's own work comes on top of the engines'
+time, so the numbers mean something on an idle machine only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from benchmarks.kill_and_resume import digest
 from generate import pipeline
 from generate.pipeline import Order, generate
 from generate.shards import PROMPTS_PER_SHARD
-from pocket import world
 from tenet.config import make_config
 from tenet.console import Console
 from tenet.ids import Json
@@ -40,7 +39,7 @@ def order(folder: Path, runs: Path, overlap: str, prompts: int, seconds: tuple[f
     drawing, judging = (each / batches for each in seconds)
     asked = folder / "prompts.jsonl"
     if not asked.exists():
-        rows = (json.dumps({"prompt": one.text}) for one in world.prompts(prompts, seed=5, split="heldout"))
+        rows = (json.dumps({"prompt": f"Question {number}: what should I do about it?"}) for number in range(prompts))
         asked.write_text("\n".join(rows) + "\n")
     config = make_config(
         {
