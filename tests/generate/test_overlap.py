@@ -19,7 +19,7 @@ from tenet.errors import BudgetReached, EngineError, InvalidInput, JudgeUnfit
 from tenet.ids import Json
 from tenet.records import Judgement, Sample
 from tenet.runs import Row, Run, Stage
-from tests.generate.runs_example import dataset_digest, make_order, quiet, start, words_of, write_rows
+from tests.generate.runs_example import dataset_digest, make_order, quiet, start, words_of, write_rows, write_run
 
 SHARD = 16
 PROMPTS = 4 * SHARD
@@ -232,26 +232,12 @@ def waits(console: Path, what: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture
-def slow_run(tmp_path: Path) -> Path:
-    """A run.yaml of three shards as they are, with some seconds of work."""
-    made = order(tmp_path, "", policy=[])
-    lines = [f'{{"prompt": "Question {number}?"}}' for number in range(600)]
-    (tmp_path / "prompts.jsonl").write_text("\n".join(lines))
-    file = tmp_path / "run.yaml"
-    file.write_text(
-        f"name: run\nprinciples: {made.config.principles}\nprompts: {{path: prompts.jsonl}}\ncritique: none\n"
-        "policy: {engine: scripted, model: hash, samples: 2, max_tokens: 8, options: {device: gpu:1, latency: 0.15, batch: 32}}\n"
-        "judge: {engine: scripted, model: longer, options: {noise: 0.5, latency: 0.1, batch: 32}}\n"
-    )
-    return file
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_amid_both_the_same_command_goes_on(slow_run: Path, tmp_path: Path, blow: signal.Signals) -> None:
+def test_stopped_amid_both_the_same_command_goes_on(tmp_path: Path, blow: signal.Signals) -> None:
+    file = write_run(tmp_path, prompts=600, latency=0.05, more="overlap: yes\ncritique: none\n")
     log, runs = tmp_path / "log.txt", tmp_path / "stopped"
-    with start(words_of(slow_run, runs), log) as process:
+    with start(words_of(file, runs), log) as process:
         waits(log, lambda: process.poll() is not None or list((runs / "run/judgements").glob("*.db*")))
         process.send_signal(blow)
         assert process.wait(120) == (130 if blow is signal.SIGINT else -signal.SIGKILL)
@@ -260,9 +246,9 @@ def test_stopped_amid_both_the_same_command_goes_on(slow_run: Path, tmp_path: Pa
         assert said.count("Stopping after the work in hand") == 1
         assert said.count("Stopped; everything recorded is kept") == 1
     drawn, _ = counts(runs / "run")
-    assert 256 * 2 <= drawn < 600 * 2
+    assert 256 * 3 <= drawn < 600 * 3
     for where, more in ((runs, []), (tmp_path / "whole", ["--set", "overlap=no"])):
-        with start(words_of(slow_run, where, *more), log) as process:
+        with start(words_of(file, where, *more), log) as process:
             assert process.wait(240) == 0, log.read_text()
     assert dataset_digest(runs / "run") == dataset_digest(tmp_path / "whole/run")
 
