@@ -110,6 +110,15 @@ def test_two_replicas_start_when_asked_answer_and_end_with_the_engine() -> None:
     engine.close()
 
 
+def test_a_check_starts_no_server_beside_another_model() -> None:
+    with engine_with() as engine:
+        engine.check()
+        assert engine.processes == ()
+        engine.load()
+        engine.check()
+        assert len(engine.processes) == 1
+
+
 def test_a_start_that_fails_shows_the_end_of_the_log_and_keeps_it() -> None:
     script = "for n in $(seq 30); do echo line $n; done; echo CUDA out of memory >&2; exit 3"
     with engine_with(shell(script)) as engine, pytest.raises(EngineError) as caught:
@@ -342,7 +351,7 @@ def test_serve_prints_the_lines_to_use_it_and_stops_with_ctrl_c(
         pytest.raises(EngineError, match="no server answers"),
         create_engine("http", judge.model, base_url=judge.base_url, options=judge.options) as engine,
     ):
-        engine.load()
+        engine.check()
 
 
 def test_serve_ends_with_the_log_when_its_server_does() -> None:
