@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from constitution.model import Constitution
-from generate.shards import shards_of
+from generate.prompt_shards import PromptShards
 from tenet.budget import Meter
 from tenet.console import Console
-from tenet.records import Prompt, Sample
+from tenet.records import Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
 from tenet.workers.local import StageReport
@@ -40,16 +39,15 @@ PREFERENCES = "preferences"
 
 @dataclass
 class Context:
-    """One command at work on one run. `pool` are workers elsewhere that its jobs go to, `library` holds what other runs have answered;
-    `meter` counts what it spends, `reports` collects
-    what each stage came to, `left_out` why pairs were not
-    made and `unlinked` the prompts whose responses the answers do not link, once they are `derived`.
+    """One command at work on one run. `shards` are its prompts, `pool` are workers elsewhere that its jobs go to, `library` holds what
+    other runs have answered; `meter` counts what it spends, `reports` collects what each stage came to, `left_out` why pairs were not made
+    and `unlinked` the prompts whose responses the answers do not link, once they are `derived`.
     """
 
     run: Run
     config: RunConfig
     constitution: Constitution
-    prompts: Sequence[Prompt]
+    shards: PromptShards
     console: Console
     retry_failed: bool = False
     meter: Meter = field(default_factory=Meter)
@@ -59,11 +57,6 @@ class Context:
     derived: bool = False
     pool: RayPool | None = None
     library: Library | None = None
-
-    @cached_property
-    def shards(self) -> list[Sequence[Prompt]]:
-        """The prompts by shard, in the order in which the run took them on."""
-        return shards_of(self.prompts)
 
     def note(self, step: Step, report: StageReport) -> None:
         """Keep what a stage came to; the parts of a stage done in several goes are added up."""

@@ -7,7 +7,7 @@ Knows no scheduler.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -16,10 +16,10 @@ from typing import Any, Final
 from constitution.model import Constitution
 from engines.base import Engine
 from generate.context import Context, Step
-from generate.intake import recorded_prompts
 from generate.jobs import Address, Job, Part
 from generate.judging import PREFLIGHT, check_judge, comparison_job, critique_job
 from generate.models import judge_engine, make_policies
+from generate.prompt_shards import PromptShards
 from generate.questions import Comparisons
 from generate.revising import Round
 from generate.revision_pairs import revision_job
@@ -49,7 +49,6 @@ class Crew:
     driver: Holder
     config: RunConfig
     constitution: Constitution
-    _prompts: tuple[str, list[Prompt]] = field(default=("", []), repr=False)
 
     def make(self, order: Order) -> Made[Any, Any]:
         """Join the run and make a job of it; `order.address` is a `generate.jobs.Address`.
@@ -106,14 +105,8 @@ class Crew:
     def _context(self, run: Run, order: Order) -> Context:
         meter = Meter(prices_of(self.config), order.limits)
         quiet = Console(quiet=True, out=StringIO(), err=StringIO())
-        return Context(run, self.config, self.constitution, self._recorded(run), quiet, order.retry_failed, meter)
-
-    def _recorded(self, run: Run) -> list[Prompt]:
-        """The run's prompts, read once."""
-        state = run.stage(Step.PROMPTS, Prompt).state
-        if self._prompts[0] != state:
-            self._prompts = state, recorded_prompts(run)
-        return self._prompts[1]
+        shards = PromptShards(run.stage(Step.PROMPTS, Prompt))
+        return Context(run, self.config, self.constitution, shards, quiet, order.retry_failed, meter)
 
     def _job(self, context: Context, address: Address) -> Job[Any, Any]:
         if address.part is Part.SAMPLES:

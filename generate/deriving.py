@@ -110,7 +110,7 @@ def _bias(context: Context, judged: Stage[Judgement]) -> float | None:
     asking = make_asking(context.config.schedule, context.config.seed)
     wanted: set[tuple[str, Question]] = set()
     heard: list[Judgement] = []
-    for number in range(calibration_shards(asking, len(context.prompts))):
+    for number in range(calibration_shards(asking, context.shards.total)):
         samples = context.samples(number)
         for place, prompt in enumerate(context.shards[number], number * PROMPTS_PER_SHARD):
             ids = field_of(samples.get(prompt.id, ())).ids

@@ -13,11 +13,11 @@ from pathlib import Path
 from generate.context import Step, by_prompt
 from generate.export import ExportReport, ExportSource, PairRow, RevisionRow, export_dataset
 from generate.export.card import write_card
+from generate.prompt_shards import PromptShards
 from generate.report.data import gather
 from generate.revising import rounds_of, stage_name
 from generate.revision_pairs import PAIRS as REVISION_PAIRS
 from generate.revision_pairs import last_revisions
-from generate.shards import shards_of
 from tenet.errors import MissingInput
 from tenet.ids import Json
 from tenet.records import Critique, PreferencePair, Prompt, Revision, Sample
@@ -31,12 +31,12 @@ class RunSource:
     """The rows of a run's dataset, shard by shard: what is in memory at once is one shard."""
 
     run: Run
-    prompts: Sequence[Prompt]
+    shards: PromptShards
 
     def pairs(self) -> Iterator[PairRow]:
         """The pairs in the order of their prompts."""
         stages = [self.run.stage(name, PreferencePair) for name in (Step.PAIRS, REVISION_PAIRS)]
-        for number, shard in enumerate(shards_of(self.prompts)):
+        for number, shard in enumerate(self.shards):
             samples = self._samples(number)
             samples |= {revised.id: revised for _, _, revised in last_revisions(self.run, shard, number)}
             critiques = self._critiques(number)
@@ -53,7 +53,7 @@ class RunSource:
     def revisions(self) -> Iterator[RevisionRow]:
         """The revisions in the order of their prompts, the rounds of a sample one after the other."""
         stages = [self.run.stage(stage_name(number), Revision) for number in rounds_of(self.run)]
-        for number, shard in enumerate(shards_of(self.prompts)):
+        for number, shard in enumerate(self.shards):
             samples = self._samples(number)
             found = {revision.id: revision for stage in stages for revision in stage.records(number)}
             own: dict[str, list[tuple[str, Revision]]] = defaultdict(list)
@@ -85,7 +85,7 @@ def export_run(run: Run, formats: Sequence[str], folder: Path) -> tuple[ExportRe
     """
     if Step.PAIRS not in run.manifest.stages:
         raise MissingInput(f"{run.path} has no pairs yet.", hint=f"make them with: {run.command}")
-    rows = RunSource(run, list(run.stage(Step.PROMPTS, Prompt).records()))
+    rows = RunSource(run, PromptShards(run.stage(Step.PROMPTS, Prompt)))
     source = ExportSource(
         pairs=rows.pairs,
         revisions=rows.revisions,

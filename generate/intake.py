@@ -6,14 +6,15 @@ grows, shrinks or changes its order. Knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generate.prompts import read_prompts
+from generate.prompt_shards import PromptShards
+from generate.prompts import open_prompts
 from generate.samples import read_samples
-from generate.shards import shards_of
+from generate.spool import Spool
 from tenet.errors import UsageError
-from tenet.ids import Json, digest
+from tenet.ids import Json
 from tenet.records import Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Row, Run, Stage
@@ -24,17 +25,21 @@ PROMPTS, SAMPLES = "prompts", "samples"
 
 @dataclass(frozen=True)
 class Input:
-    """What a run's configuration brings: prompts, the responses given with them (by prompt id), and the counts of the reading."""
+    """What a run's configuration brings: prompts, with responses where they are `given`, and the counts of the reading."""
 
-    prompts: tuple[Prompt, ...]
-    given: Mapping[str, tuple[Sample, ...]]
+    spool: Spool
+    given: bool
     lines: tuple[str, ...]
     counts: Json
 
     @property
     def digest(self) -> str:
         """SHA-256 over the prompts' and the given responses' ids, in order."""
-        return digest([[prompt.id, [sample.id for sample in self.given.get(prompt.id, ())]] for prompt in self.prompts])
+        return self.spool.digest
+
+    def close(self) -> None:
+        """Let go of what was read."""
+        self.spool.close()
 
 
 def read_input(config: RunConfig) -> Input:
@@ -46,41 +51,37 @@ def read_input(config: RunConfig) -> Input:
     """
     if config.samples is not None:
         found = read_samples(config.samples)
-        return Input(found.prompts, found.samples, tuple(found.counts.lines()), found.counts.as_json())
+        return Input(found.spool, True, tuple(found.counts.lines()), found.counts.as_json())
     if config.prompts is None:
         raise UsageError("no prompts to answer", hint="add `prompts: {path: FILE}` to run.yaml, or give --prompts FILE")
-    read = read_prompts(config.prompts)
-    return Input(read.prompts, {}, tuple(read.counts.lines()), read.counts.as_json())
+    spool = Spool()
+    stream = open_prompts(config.prompts)
+    for prompt in stream:
+        spool.add(prompt)
+    return Input(spool, False, tuple(stream.counts.lines()), stream.counts.as_json())
 
 
-def recorded_prompts(run: Run) -> list[Prompt]:
-    """The prompts that a run has taken on, in their order."""
-    stage = run.stage(PROMPTS, Prompt)
-    return list(stage.records())
-
-
-def take_on(run: Run, found: Input) -> list[Prompt]:
+def take_on(run: Run, found: Input) -> PromptShards:
     """Record what the input has and the run has not; gives all prompts of the run in their order.
 
     Given responses are recorded with their prompts.
     """
-    known = recorded_prompts(run)
-    ids = {prompt.id for prompt in known}
-    prompts = known + [prompt for prompt in found.prompts if prompt.id not in ids]
     stage = run.stage(PROMPTS, Prompt)
-    rows = [Row(_key(place), prompt, ok=True) for place, prompt in enumerate(prompts)]
-    for number, shard in enumerate(shards_of(rows)):
-        _record(stage, number, shard)
-    stage.plan(len(prompts))
+    coming = PromptShards(stage, found.spool)
+    for number in range(len(coming)):
+        _record(stage, number, coming.rows(number))
+    taken = PromptShards(stage)
+    stage.plan(taken.total)
     if found.given:
-        _record_given(run, prompts, found.given)
-    return prompts
+        _record_given(run, taken, found.spool)
+    return taken
 
 
-def _record_given(run: Run, prompts: Sequence[Prompt], given: Mapping[str, tuple[Sample, ...]]) -> None:
+def _record_given(run: Run, taken: PromptShards, spool: Spool) -> None:
     stage = run.stage(SAMPLES, Sample)
     total = 0
-    for number, shard in enumerate(shards_of(prompts)):
+    for number, shard in enumerate(taken):
+        given = spool.given(prompt.id for prompt in shard)
         samples = [sample for prompt in shard for sample in given.get(prompt.id, ())]
         _record(stage, number, [Row(sample.id, sample, ok=True) for sample in samples])
         total += len(samples)
@@ -95,8 +96,3 @@ def _record(stage: Stage[R], shard: int, rows: Sequence[Row[R]]) -> None:
         stage.reopen(shard)
         stage.put(shard, owed)
     stage.publish(shard)
-
-
-def _key(place: int) -> str:
-    """The key of the prompt at this place: it sorts as the place does."""
-    return f"{place:012d}"

@@ -107,10 +107,10 @@ def generate(order: Order, console: Console) -> Run:
         Interrupted, BudgetReached: stopped, by Ctrl-C or at the order's limit; what was answered is recorded.
         TooManyFailures, EngineError, MissingInput: as the step that raises them says; what was answered is recorded.
     """
-    found = read_input(order.config)
-    for line in found.lines:
-        console.say(line)
     with ExitStack() as stack:
+        found = stack.enter_context(closing(read_input(order.config)))
+        for line in found.lines:
+            console.say(line)
         cast = stack.enter_context(closing(assemble(order.config)))
         run = stack.enter_context(open_run(order, cast, found, console))
         context = _begin(order, cast, run, found, console)
@@ -132,8 +132,7 @@ def generate(order: Order, console: Console) -> Run:
 
 def dry_run(order: Order) -> Bill:
     """Count what an order would cost from where its run stands. Changes nothing, loads no weights."""
-    found = read_input(order.config)
-    with closing(assemble(order.config)) as cast:
+    with closing(read_input(order.config)) as found, closing(assemble(order.config)) as cast:
         return bill(_plan(order, cast, found), order.config, read_stats(order.folder))
 
 
@@ -144,8 +143,8 @@ def probe(order: Order, prompts: int, console: Console) -> None:
         UsageError: the responses are given; there is nothing to draw.
         BudgetReached, Interrupted, TooManyFailures, EngineError: as `generate`.
     """
-    found = read_input(order.config)
     with ExitStack() as stack:
+        found = stack.enter_context(closing(read_input(order.config)))
         cast = stack.enter_context(closing(assemble(order.config)))
         if not cast.policies:
             raise UsageError("the responses are given: there is nothing to probe", hint="leave --probe out")
@@ -180,15 +179,15 @@ def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
 
 def _begin(order: Order, cast: Cast, run: Run, found: Input, console: Console) -> Context:
     """Take the input on; count from here on what is spent."""
-    prompts = take_on(run, found)
-    _say_kept(len(prompts) - len(found.prompts), console)
+    shards = take_on(run, found)
+    _say_kept(shards.total - len(found.spool), console)
     _require_prices(order, cast)
     resume = larger_limits(order.command, order.max_tokens, order.max_cost)
     meter = make_meter(
         run, order.config, max_tokens=order.max_tokens, max_cost=order.max_cost, resume=resume,
         unrecorded=read_usage(read_stats(run.path)).get(PREFLIGHT, Spent()),
     )  # fmt: skip
-    return Context(run, order.config, cast.constitution, prompts, console, order.retry_failed, meter)
+    return Context(run, order.config, cast.constitution, shards, console, order.retry_failed, meter)
 
 
 def _require_prices(order: Order, cast: Cast) -> None:

@@ -12,21 +12,23 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
 from generate.amounts import Amount, Kind, loosened, predicted
 from generate.context import Step, by_prompt
 from generate.forecast import Forecast, Forecaster
-from generate.intake import Input, recorded_prompts
+from generate.intake import PROMPTS, Input
 from generate.orders import Asking, make_asking
 from generate.plan_writing import writing
 from generate.planned import Line, Seen, blank_sample, written
 from generate.prefixes import Prefixes
+from generate.prompt_shards import PromptShards
 from generate.questions import RETRIES, Asker, Told, asker_of, heard_of
 from generate.sampling import Policy
 from generate.schedule import field_of
-from generate.shards import PROMPTS_PER_SHARD, shards_of
+from generate.shards import PROMPTS_PER_SHARD
 from generate.spending import READ
 from judges.pairwise import PairwiseJudge
 from tenet.ids import Json, content_id
@@ -81,10 +83,12 @@ def plan(
     """
     with ExitStack() as stack:
         run = stack.enter_context(Run.read(folder)) if (folder / RUN_FILE).exists() else None
-        everyone = _taken_on(run, found)
-        places = {prompt.id: place for place, prompt in enumerate(everyone)}
-        prompts = everyone if most is None or len(everyone) <= most else _chosen(everyone, most, config.seed)
-        ids = {prompt.id for prompt in prompts}
+        everyone = PromptShards(run.stage(PROMPTS, Prompt) if run else None, found.spool)
+        whole = most is None or everyone.total <= most
+        placed = _placed(everyone, range(len(everyone))) if whole else _chosen(everyone, most or 0, config.seed)
+        prompts = [prompt for prompt, _ in placed]
+        places = {prompt.id: place for prompt, place in placed}
+        ids = places.keys()
         shards = {places[prompt.id] // PROMPTS_PER_SHARD for prompt in prompts}
         drawn, settled = _recorded(run, found, ids, shards)
         seen = _seen(policies, judge, prompts, drawn, settled, config.seed)
@@ -96,44 +100,44 @@ def plan(
             for prompt in prompts
             if prompt.id in seen.complete
         }
-        measured = [askers.get(prompt.id) for prompt in everyone[: asking.orders.calibrating]]
+        measured = [askers.get(prompt.id) for prompt in islice(everyone.everyone(), asking.orders.calibrating)]
         heard = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
         forecaster = Forecaster.of(asking, judge.constitution, heard)
         judging = _judging(judge, forecaster, askers, places, prompts, seen)
         lines += [judging, *writing(run, config, judge, prompts, seen, forecaster, judging, shards)]
-    factor = len(everyone) / len(prompts) if prompts else 1.0
+    factor = everyone.total / len(prompts) if prompts else 1.0
     undecided = sum(not judge.principles(prompt) for prompt in prompts)
     return Plan(
-        len(everyone), tuple(line if factor == 1.0 else line.scaled(factor) for line in lines),
+        everyone.total, tuple(line if factor == 1.0 else line.scaled(factor) for line in lines),
         round(undecided * factor), round(len(seen.complete) * factor), len(prompts),
     )  # fmt: skip
 
 
-def _taken_on(run: Run | None, found: Input) -> list[Prompt]:
-    """The prompts in the order in which the run has taken them on, or would."""
-    known = recorded_prompts(run) if run else []
-    held = {prompt.id for prompt in known}
-    return [*known, *(prompt for prompt in found.prompts if prompt.id not in held)]
+def _placed(everyone: PromptShards, shards: Iterable[int]) -> list[tuple[Prompt, int]]:
+    """The prompts of these shards in their order, with their places."""
+    return [
+        (prompt, place) for shard in shards for place, prompt in enumerate(everyone[shard], shard * PROMPTS_PER_SHARD)
+    ]
 
 
-def _chosen(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
-    """So many prompts, drawn by content from at most `MOST_SHARDS` shards drawn so, in their order: a large run is not read as a whole."""
+def _chosen(everyone: PromptShards, most: int, seed: int) -> list[tuple[Prompt, int]]:
+    """So many prompts with their places, drawn by content from at most `MOST_SHARDS` shards drawn by number, in their order: a large run is
+    not held as a whole.
+    """
 
     def first(items: Iterable[T], count: int, name: Callable[[T], Json]) -> list[T]:
         return sorted(items, key=lambda item: content_id("planned", seed, name(item)))[:count]
 
-    cut = shards_of(prompts)
-    shards = sorted(first(range(len(cut)), MOST_SHARDS, lambda shard: cut[shard][0].id))
-    places = {prompt.id: place for place, prompt in enumerate(prompts)}
-    found = first((prompt for shard in shards for prompt in cut[shard]), most, lambda prompt: prompt.id)
-    return sorted(found, key=lambda prompt: places[prompt.id])
+    shards = sorted(first(range(len(everyone)), MOST_SHARDS, lambda shard: shard))
+    found = first(_placed(everyone, shards), most, lambda one: one[0].id)
+    return sorted(found, key=lambda one: one[1])
 
 
 def _recorded(
-    run: Run | None, found: Input, ids: set[str], shards: Collection[int]
+    run: Run | None, found: Input, ids: Collection[str], shards: Collection[int]
 ) -> tuple[Mapping[str, Sequence[Sample]], set[str]]:
     """The samples that are there, by prompt, and the keys of draws that are not asked for again."""
-    given = {name: list(samples) for name, samples in found.given.items() if name in ids}
+    given = found.spool.given(ids)
     settled: set[str] = set()
     samples: list[Sample] = []
     if run is not None:

@@ -6,7 +6,8 @@ anyway, under the same keys, and nothing of them is wasted. Knows no judge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from generate.context import Context, Step
@@ -18,9 +19,11 @@ from tenet.records import Prompt, Sample
 from tenet.workers.local import Task, run_stage
 
 
-def chosen(prompts: Sequence[Prompt], count: int, seed: int) -> set[str]:
+def chosen(prompts: Iterable[Prompt], count: int, seed: int) -> set[str]:
     """The ids of so many prompts, in an order that looks random and depends on their content alone."""
-    return set(sorted((prompt.id for prompt in prompts), key=lambda name: content_id("probe", seed, name))[:count])
+    return set(
+        heapq.nsmallest(count, (prompt.id for prompt in prompts), key=lambda name: content_id("probe", seed, name))
+    )
 
 
 def draw_some(context: Context, policies: Sequence[Policy], count: int) -> None:
@@ -30,7 +33,7 @@ def draw_some(context: Context, policies: Sequence[Policy], count: int) -> None:
         TooManyFailures: more than `max_failures` of a policy's draws failed.
     """
     stage = context.run.stage(Step.SAMPLES, Sample)
-    names = chosen(context.prompts, count, context.config.seed)
+    names = chosen(context.shards.everyone(), count, context.config.seed)
 
     def tasks(policy: Policy, shard: int) -> list[Task[Draw]]:
         return owed([one for one in context.shards[shard] if one.id in names], policy, context.config.seed)
@@ -44,4 +47,4 @@ def draw_some(context: Context, policies: Sequence[Policy], count: int) -> None:
             )  # fmt: skip
         context.note(Step.SAMPLES, report)
         policy.engine.close()
-    stage.plan(len(context.prompts) * sum(policy.samples for policy in policies))
+    stage.plan(context.shards.total * sum(policy.samples for policy in policies))

@@ -110,7 +110,7 @@ class Comparisons:
 
     def _measured(self, *, current: bool) -> PositionBias | None:
         """The judge's position bias; None while a question that it is measured by is owed."""
-        shards = range(calibration_shards(self.asking, len(self._context.prompts)))
+        shards = range(calibration_shards(self.asking, self._context.shards.total))
         heard = heard_of(
             self.asking,
             (asker for shard in shards for asker in self._askers(shard, self._told(shard, current=current))),

@@ -1,7 +1,7 @@
 """Reads responses that the user already has, with their prompts, so that no policy needs to be asked.
 
-Knows no policy and no judge. Rows of one prompt may stand anywhere in the source and are brought together, so
-all of it is held in memory.
+Knows no policy and no judge. Rows of one prompt may stand anywhere in the source and are brought together in a
+spool, so that memory does not grow with the source.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from generate.prompts import open_source
 from generate.responses import response_columns, responses, text_of
+from generate.spool import Spool
 from tenet.errors import InvalidInput, Problem
 from tenet.ids import Json, content_id
 from tenet.reading.clean import clean
@@ -60,10 +61,9 @@ class SampleCounts:
 
 @dataclass(frozen=True)
 class SampleSet:
-    """Prompts in the order of their first rows; by prompt id the responses to each, in their order."""
+    """A spool with the prompts in the order of their first rows and the responses to each in their order, and what became of the rows."""
 
-    prompts: tuple[Prompt, ...]
-    samples: Mapping[str, tuple[Sample, ...]]
+    spool: Spool
     counts: SampleCounts
 
 
@@ -95,8 +95,7 @@ class _Reader:
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.tally = Tally(rows, noun="rows with a prompt and responses")
-        self.prompts: dict[str, Prompt] = {}
-        self.samples: dict[str, list[Sample]] = {}
+        self.spool = Spool()
         self.empty = 0
         self.unreadable = 0
 
@@ -117,10 +116,8 @@ class _Reader:
         self.tally.check()
 
     def result(self) -> SampleSet:
-        total = sum(len(samples) for samples in self.samples.values())
-        counts = SampleCounts(self.tally.counts(), len(self.prompts), total, self.empty, self.unreadable)
-        samples = {prompt_id: tuple(samples) for prompt_id, samples in self.samples.items()}
-        return SampleSet(tuple(self.prompts.values()), samples, counts)
+        counts = SampleCounts(self.tally.counts(), len(self.spool), self.spool.responses, self.empty, self.unreadable)
+        return SampleSet(self.spool, counts)
 
     def _columns(self, value: object, found: Extracted) -> tuple[str, ...]:
         columns = response_columns(value, found)
@@ -133,8 +130,7 @@ class _Reader:
         return columns
 
     def _keep(self, prompt: Prompt, answers: Sequence[tuple[object, str]], place: int) -> None:
-        self.prompts.setdefault(prompt.id, prompt)
-        samples = self.samples.setdefault(prompt.id, [])
+        self.spool.add(prompt)
         for value, policy in answers:
             text, named = text_of(value)
             if text is None:
@@ -144,12 +140,11 @@ class _Reader:
             if done:
                 self.tally.cleaned(done, place)
             self.empty += not text.strip()
-            samples.append(_sample(prompt.id, text, named or policy, samples))
+            self.spool.give(_sample(prompt.id, text, named or policy, self.spool))
 
 
-def _sample(prompt_id: str, text: str, policy: str, before: Sequence[Sample]) -> Sample:
+def _sample(prompt_id: str, text: str, policy: str, before: Spool) -> Sample:
     """A sample whose id depends on its text and not on its place; equal ones of a policy are counted up."""
-    same = sum(other.policy == policy and other.text == text for other in before)
-    index = sum(other.policy == policy for other in before)
+    index, same = before.alike(prompt_id, policy, text)
     name = content_id("given", prompt_id, policy, text, same)
     return Sample(name, prompt_id, index, text, policy, Finish.GIVEN)

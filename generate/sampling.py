@@ -131,7 +131,7 @@ def plan_samples(context: Context, policies: Sequence[Policy]) -> None:
     """Note how many samples all policies together owe; a job of one alone notes that itself."""
     if len(policies) > 1:
         stage = context.run.stage(Step.SAMPLES, Sample)
-        stage.plan(len(context.prompts) * sum(policy.samples for policy in policies))
+        stage.plan(context.shards.total * sum(policy.samples for policy in policies))
 
 
 def sample_job(context: Context, policy: Policy, *, alone: bool) -> Job[Draw, Sample]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ID_LENGTH = 24
@@ -30,6 +30,14 @@ def canonical_json(value: Json) -> str:
 def digest(value: Json) -> str:
     """SHA-256 of a value's canonical JSON, 64 hex digits."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
+
+
+def stream_digest(parts: Iterable[str]) -> str:
+    """SHA-256 of texts put together, 64 hex digits: `digest` of a value whose canonical JSON is too long to hold."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(part.encode("utf-8"))
+    return whole.hexdigest()
 
 
 def content_id(kind: str, *parts: Json) -> str:

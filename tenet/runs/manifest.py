@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tenet.errors import InvalidInput, Problem
-from tenet.runs.atomic import write_text
+from tenet.runs.atomic import write_bytes
 from tenet.runs.lock import FileLock
 from tenet.runs.published import ShardEntry
 from tenet.runs.row import Counts
@@ -39,6 +39,13 @@ class StageEntry:
     settled: str = ""
     shards: Mapping[int, ShardEntry] = field(default_factory=dict)
 
+    @property
+    def text(self) -> str:
+        """The stage as JSON, a line a shard."""
+        head = {"record": self.record, "planned": self.planned, "strays": self.strays, "settled": self.settled}
+        shards = ",\n".join(f'  "{number:05d}": {entry.text}' for number, entry in sorted(self.shards.items()))
+        return f'{json.dumps(head)[:-1]}, "shards": {{\n{shards}\n }}}}'
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -46,16 +53,11 @@ class Manifest:
 
     stages: Mapping[str, StageEntry] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """The file's content."""
-        stages = {
-            name: {
-                "record": stage.record, "planned": stage.planned, "strays": stage.strays, "settled": stage.settled,
-                "shards": {f"{number:05d}": asdict(entry) for number, entry in sorted(stage.shards.items())},
-            }
-            for name, stage in self.stages.items()
-        }  # fmt: skip
-        return {"format": FORMAT, "stages": stages}
+    @property
+    def text(self) -> str:
+        """The file's content: JSON, a line a shard."""
+        stages = ",\n".join(f" {json.dumps(name)}: {stage.text}" for name, stage in self.stages.items())
+        return f'{{"format": {FORMAT}, "stages": {{\n{stages}\n}}}}\n'
 
     def with_stage(self, name: str, stage: StageEntry) -> Manifest:
         """The same manifest with one stage added or replaced."""
@@ -76,13 +78,20 @@ def load(folder: Path) -> Manifest:
     Raises:
         InvalidInput: the file is no manifest.
     """
-    path = folder / FILE
+    content = _content(folder)
+    return Manifest() if content is None else _parsed(content, folder / FILE)
+
+
+def _content(folder: Path) -> bytes | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        return (folder / FILE).read_bytes()
     except FileNotFoundError:
-        return Manifest()
+        return None
+
+
+def _parsed(content: bytes, path: Path) -> Manifest:
     try:
-        data = json.loads(text)
+        data = json.loads(content)
         if data["format"] != FORMAT:
             raise ValueError(f"its format is {data['format']}; this version reads {FORMAT}")
         return Manifest({name: _stage(stage) for name, stage in data["stages"].items()})
@@ -92,12 +101,14 @@ def load(folder: Path) -> Manifest:
 
 
 class ManifestFile:
-    """The manifest of one run folder, re-read only when the file is another one than last time. Safe for use from several threads."""
+    """The manifest of one run folder, re-read only when the file is another one than last time. Threads may share it.
+
+    What it costs to publish a shard grows with the shards there are by the writing of a line for each, and by nothing else.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._seen: tuple[int, int, int] | None = None
-        self._held = Manifest()
+        self._held: tuple[tuple[int, int, int] | None, bytes, Manifest] = None, b"", Manifest()
         self._lock = threading.RLock()
 
     def read(self) -> Manifest:
@@ -108,14 +119,12 @@ class ManifestFile:
         """
         with self._lock:
             try:
-                status = (self.folder / FILE).stat()
+                seen = _seen(self.folder)
             except FileNotFoundError:
                 return Manifest()
-            seen = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if seen != self._seen:
-                self._held = load(self.folder)
-                self._seen = seen
-            return self._held
+            if seen != self._held[0]:
+                self._hold(seen, _content(self.folder))
+            return self._held[2]
 
     def update(self, change: Callable[[Manifest], Manifest]) -> None:
         """Replace the manifest by what `change` makes of it, alone and atomically.
@@ -124,9 +133,24 @@ class ManifestFile:
             StorageFailed: the disk is full or not writable; the old manifest stands.
         """
         with self._lock, FileLock(self.folder / ".manifest.lock", wait=True):
-            manifest = change(load(self.folder))
-            write_text(self.folder / FILE, json.dumps(manifest.as_json(), indent=1) + "\n")
-            self._seen = None
+            self._hold(None, _content(self.folder))  # by its content: what another process wrote must never be lost
+            manifest = change(self._held[2])
+            content = manifest.text.encode()
+            write_bytes(self.folder / FILE, content)
+            self._held = _seen(self.folder), content, manifest
+
+    def _hold(self, seen: tuple[int, int, int] | None, content: bytes | None) -> None:
+        if content is None:
+            self._held = None, b"", Manifest()
+        elif content == self._held[1]:
+            self._held = seen, self._held[1], self._held[2]
+        else:
+            self._held = seen, content, _parsed(content, self.folder / FILE)
+
+
+def _seen(folder: Path) -> tuple[int, int, int]:
+    status = (folder / FILE).stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _stage(data: Mapping[str, Any]) -> StageEntry:

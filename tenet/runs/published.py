@@ -5,8 +5,10 @@ Knows nothing of SQLite or of other shards.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,11 @@ class ShardEntry:
     bytes: int
     sha256: str
     counts: Counts = field(default_factory=Counts)
+
+    @cached_property
+    def text(self) -> str:
+        """The entry as JSON on one line; kept, because the manifest is written once for every shard that it holds."""
+        return json.dumps(asdict(self))
 
 
 def write_aside(path: Path, codec: Codec[R], rows: Sequence[Row[R]]) -> tuple[Path, ShardEntry]:

@@ -208,8 +208,9 @@ class Stage(Generic[R]):
         if self.published(shard) and self.entry.shards[shard] == entry:
             temporary.unlink()
             return
-        # Out of the manifest first: a new file under the old checksum would look damaged.
-        self._enter(lambda held: held.with_shard(self.name, shard, None))
+        if shard in self.entry.shards:
+            # Out of the manifest first: a new file under the old checksum would look damaged.
+            self._enter(lambda held: held.with_shard(self.name, shard, None))
         with storage(path):
             replace_file(temporary, path)
         self._forget(shard)

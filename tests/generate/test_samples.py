@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from generate.samples import SampleSet, read_samples
+from generate.samples import SampleCounts, read_samples
 from tenet.errors import InvalidInput
 from tenet.reading.tally import Fate, Note
-from tenet.records import Finish
+from tenet.records import Finish, Prompt, Sample
 from tenet.runconfig import SamplesConfig
 
 HH = Path(__file__).parents[3] / "shared" / "data" / "hh-rlhf" / "harmless-base.test.jsonl.gz"
@@ -18,13 +20,30 @@ PANDALM = HH.parents[1] / "pandalm" / "testset-v1.json.gz"
 here = pytest.mark.skipif(not HH.exists(), reason="the shared preference data is not beside this checkout")
 
 
-def read(tmp_path: Path, rows: list[object] | str, name: str = "s.jsonl") -> SampleSet:
+@dataclass(frozen=True)
+class Collected:
+    """A set of samples, all of it in memory."""
+
+    prompts: Sequence[Prompt]
+    samples: Mapping[str, Sequence[Sample]]
+    counts: SampleCounts
+
+
+def collect(path: Path) -> Collected:
+    found = read_samples(SamplesConfig(path=str(path)))
+    prompts = list(found.spool.prompts(range(len(found.spool))))
+    samples = found.spool.given(prompt.id for prompt in prompts)
+    found.spool.close()
+    return Collected(prompts, samples, found.counts)
+
+
+def read(tmp_path: Path, rows: list[object] | str, name: str = "s.jsonl") -> Collected:
     path = tmp_path / name
     path.write_text(rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows))
-    return read_samples(SamplesConfig(path=str(path)))
+    return collect(path)
 
 
-def told(found: SampleSet, place: int = 0) -> list[tuple[str, str, int]]:
+def told(found: Collected, place: int = 0) -> list[tuple[str, str, int]]:
     return [(sample.text, sample.policy, sample.index) for sample in found.samples[found.prompts[place].id]]
 
 
@@ -123,7 +142,7 @@ def test_files_without_responses(tmp_path: Path) -> None:
 
 @here
 def test_hh_rlhf() -> None:
-    found = read_samples(SamplesConfig(path=str(HH)))
+    found = collect(HH)
     assert found.counts.rows.rows == 2312
     assert found.counts.rows.fates[Fate.UNREADABLE] == 5
     assert found.counts.responses == 2 * 2307
@@ -135,5 +154,5 @@ def test_hh_rlhf() -> None:
 
 @here
 def test_pandalm_has_six_responses_that_are_no_text() -> None:
-    found = read_samples(SamplesConfig(path=str(PANDALM)))
+    found = collect(PANDALM)
     assert (found.counts.rows.kept, found.counts.unreadable, found.counts.responses) == (999, 6, 1992)

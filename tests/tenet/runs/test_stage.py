@@ -15,7 +15,9 @@ import pytest
 from tenet.errors import MissingInput, StorageFailed, UsageError
 from tenet.records import Finish, Ranking, Sample
 from tenet.runs import Failure, Row, Stage
-from tenet.runs.manifest import FILE, ManifestFile
+from tenet.runs.manifest import FILE, ManifestFile, StageEntry
+from tenet.runs.published import ShardEntry
+from tenet.runs.row import Counts
 
 
 def sample(number: int, text: str = "hello", finish: Finish = Finish.STOP) -> Sample:
@@ -247,6 +249,20 @@ def test_published_shards_are_found_again_without_the_manifest(tmp_path: Path) -
     with stage_in(tmp_path) as stage:
         assert stage.entry == entry
         assert list(stage.rows()) == [row(1)]
+
+
+def test_what_another_process_writes_into_the_manifest_is_kept(tmp_path: Path) -> None:
+    one, other = ManifestFile(tmp_path), ManifestFile(tmp_path)
+    one.update(lambda held: held.with_stage("samples", StageEntry("Sample", 3, settled='a "plan"')))
+    for number, manifest in enumerate((other, one, other)):
+        entry = ShardEntry(number, "0" * 64, Counts(2, 1, {"stop": 2, "failed": 1}))
+        manifest.update(lambda held, number=number, entry=entry: held.with_shard("samples", number, entry))  # type: ignore[misc]
+        assert ManifestFile(tmp_path).read() == one.read() == other.read()
+    assert list(one.read().stages["samples"].shards) == [0, 1, 2]
+    (tmp_path / FILE).unlink()
+    assert one.read() == ManifestFile(tmp_path).read()
+    one.update(lambda held: held.with_stage("prompts", StageEntry("Prompt")))
+    assert list(other.read().stages) == ["prompts"]
 
 
 def test_a_torn_manifest_says_how_to_go_on(tmp_path: Path) -> None:
