@@ -47,7 +47,7 @@ def read_input(config: RunConfig) -> Input:
 
     Raises:
         UsageError: the configuration names neither.
-        MissingInput, InvalidInput: as `generate.prompts.read_prompts` and `generate.samples.read_samples`.
+        MissingInput, InvalidInput: as `generate.prompts.open_prompts` does when it is iterated, and `generate.samples.read_samples`.
     """
     if config.samples is not None:
         found = read_samples(config.samples)
