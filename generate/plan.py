@@ -121,14 +121,15 @@ def _placed(everyone: PromptShards, shards: Iterable[int]) -> list[tuple[Prompt,
 
 
 def _chosen(everyone: PromptShards, most: int, seed: int) -> list[tuple[Prompt, int]]:
-    """So many prompts with their places, drawn by content from at most `MOST_SHARDS` shards drawn by number, in their order: a large run is
-    not held as a whole.
+    """So many prompts with their places, drawn by content from at most `MOST_SHARDS` shards drawn so, in their order: of a large run no
+    more than that is held.
     """
 
     def first(items: Iterable[T], count: int, name: Callable[[T], Json]) -> list[T]:
         return sorted(items, key=lambda item: content_id("planned", seed, name(item)))[:count]
 
-    shards = sorted(first(range(len(everyone)), MOST_SHARDS, lambda shard: shard))
+    opening = {number: shard[0].id for number, shard in enumerate(everyone) if shard}
+    shards = sorted(first(opening, MOST_SHARDS, lambda shard: opening[shard]))
     found = first(_placed(everyone, shards), most, lambda one: one[0].id)
     return sorted(found, key=lambda one: one[1])
 

@@ -183,7 +183,7 @@ def test_a_plan_in_passing_looks_at_some_prompts_and_comes_out_like_the_whole(ma
 
 
 def test_a_plan_in_passing_reads_few_shards(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("shards", "questions", "deriving", "plan"):
+    for module in ("prompt_shards", "questions", "deriving", "plan"):
         monkeypatch.setattr(f"generate.{module}.PROMPTS_PER_SHARD", 16)
     monkeypatch.setattr("generate.plan.MOST_SHARDS", 2)
     order = make(120)
