@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 from engines.places import UNKNOWN, Place
 from tenet.ids import Json
 from tenet.records import Finish
+from tenet.servers import ServerStats
 
 if TYPE_CHECKING:
     from engines.prompting import ChatTokenizer
@@ -214,6 +215,10 @@ class Engine(Protocol):
             EngineError, MissingInput: the model cannot be loaded.
         """
         return
+
+    def stats(self) -> Sequence[ServerStats]:
+        """How each server behind this engine does, at once and from any thread; nothing of hosts in this process."""
+        return ()
 
     def close(self) -> None:
         """Free the model and its memory."""

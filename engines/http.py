@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeVar
@@ -51,6 +52,7 @@ from engines.prompting import ChatTokenizer, trusted
 from engines.requests import fitting
 from tenet.errors import EngineError, JudgeUnfit, TenetError
 from tenet.ids import Json
+from tenet.servers import ServerStats
 
 R = TypeVar("R", LabelRead, Completion)
 
@@ -105,6 +107,7 @@ class HttpEngine(Engine):
         self._client: Client | None = None
         self._closed = False
         self._learnt: dict[str, list[int]] = {}
+        self._streams: list[Sequence[Window]] = []
         if self._api != "auto":
             self._prompts()
 
@@ -211,6 +214,20 @@ class HttpEngine(Engine):
         ]
         if problems:
             raise together(problems)
+
+    def stats(self) -> Sequence[ServerStats]:
+        """See `engines.base.Engine.stats`; asks nothing of anybody."""
+        client, now = self._client, time.monotonic()
+        if client is None:
+            return ()
+        streams = tuple(self._streams)
+        return [
+            endpoint.log.stats(
+                endpoint.base, now, window=sum(windows[place].limit for windows in streams),
+                resting=endpoint.rests_until > now,
+            )
+            for place, endpoint in enumerate(client.endpoints)
+        ]  # fmt: skip
 
     def close(self) -> None:
         """Cancel what is in flight and close the connections."""
@@ -348,10 +365,12 @@ class HttpEngine(Engine):
         kind = f"{plan.path} {group}"
         windows, most = self._windows(kind, group)
         flow = Flow(thread, client, plan, windows, most, self._patience, self._cures.of)
+        self._streams.append(windows)
         try:
             yield from pulled(flow, plan, requests, group, self.max_length)
         finally:
             flow.close()
+            self._streams.remove(windows)
             self._learnt[kind] = [window.limit for window in windows]
 
 

@@ -16,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from engines.http_failures import Failure, Trouble, malformed, message, of_status, said, short
+from engines.http_log import ServerLog
 
 MAX_BODY: Final = 64 * 2**20
 _LARGE: Final = 2**20
@@ -46,6 +47,7 @@ class Endpoint:
     rests_until: float = 0.0
     last: Failure | None = None
     urls: dict[str, URL] = field(default_factory=dict)
+    log: ServerLog = field(default_factory=ServerLog)
 
     def url(self, path: str) -> URL:
         """The address of a path under the base."""

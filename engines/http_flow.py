@@ -174,11 +174,11 @@ class Flow(Generic[R]):
 
     async def _run(self, job: Job, lane: Lane | None) -> None:
         """Ask a job until it has its results; `lane` is a place in a window that was taken for it."""
-        began = _now()
+        began, alone = _now(), lane is None
         try:
             if lane is None:
                 lane = await self._slot()
-            failure = await self._attempt(job, lane, self._first)
+            failure = await self._attempt(job, lane, self._first, again=alone)
             if failure is not None:
                 await self._again(job, failure, began)
         except Exception as error:
@@ -197,13 +197,14 @@ class Flow(Generic[R]):
                 waiter.result().window.abandoned()
             raise
 
-    async def _attempt(self, job: Job, lane: Lane, timeout: Any) -> Failure | None:
+    async def _attempt(self, job: Job, lane: Lane, timeout: Any, *, again: bool) -> Failure | None:
         """Ask once, in a place that was taken, and hand the results over; what is left to do is the failure, if any.
 
         Raises:
             Exception: what ends the stream.
         """
         endpoint, began = lane.endpoint, _now()
+        endpoint.log.started(began, again=again)
         try:
             answer = await self._client.post(endpoint.url(self._plan.path), job.body, timeout)
             results = self._plan.decode(answer, job.requests)
@@ -211,6 +212,7 @@ class Flow(Generic[R]):
             now = _now()
             self._in_flight -= 1
             lane.window.finished(now)
+            endpoint.log.failed()
             if failure.trouble is Trouble.DOWN:
                 endpoint.failed(now, failure)
             else:
@@ -224,9 +226,15 @@ class Flow(Generic[R]):
         except BaseException:
             self._in_flight -= 1
             lane.window.abandoned()
+            endpoint.log.cancelled()
             raise
+        now = _now()
         self._in_flight -= 1
-        lane.window.finished(_now())
+        lane.window.finished(now)
+        if any(isinstance(result, Failure) for result in results):
+            endpoint.log.failed()
+        else:
+            endpoint.log.answered(began, now)
         if endpoint.down:
             endpoint.well()
         spoilt = self._deliver(job, results)
@@ -271,7 +279,7 @@ class Flow(Generic[R]):
                     lane = await self._slot()
             except TimeoutError:
                 raise rules.last or failure from None
-            found = await self._attempt(job, lane, self._client.limits.attempt(rules.left()))
+            found = await self._attempt(job, lane, self._client.limits.attempt(rules.left()), again=True)
             if found is not None:
                 raise found
 

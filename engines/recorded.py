@@ -40,6 +40,7 @@ from engines.recording import (
 from tenet.errors import MissingInput, UsageError
 from tenet.ids import Json
 from tenet.records import Finish
+from tenet.servers import ServerStats
 
 _MISSING: Final = "this request is not in the recording"
 
@@ -190,6 +191,10 @@ class RecordingEngine(Engine):
     def load(self) -> None:
         """Load the engine behind it."""
         self._inner.load()
+
+    def stats(self) -> Sequence[ServerStats]:
+        """What the engine behind it tells."""
+        return self._inner.stats()
 
     def close(self) -> None:
         """Close the file and the engine behind it."""

@@ -46,6 +46,7 @@ from engines.server_process import HOST, Launch, ServerProcess
 from engines.vllm import CPU_ARGUMENTS, CPU_CACHE, GPU_BLOCK, NEUTRAL, gpus_needed
 from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
+from tenet.servers import ServerStats
 
 OWN: Final[Kinds] = {
     "replicas": int, "device_ids": list, "port": int, "start_timeout": (int, float), "log": str, "revision": str,
@@ -410,6 +411,11 @@ class VllmServerEngine(Engine):
             EngineError, JudgeUnfit: they do not.
         """
         self.started()
+
+    def stats(self) -> Sequence[ServerStats]:
+        """See `engines.base.Engine.stats`; nothing before the servers run."""
+        http = self._http
+        return () if http is None else http.stats()
 
     def close(self) -> None:
         """Stop every server, and wait until its memory is free."""

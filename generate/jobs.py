@@ -6,7 +6,7 @@ is what `generate.crew` makes it from again in another process. Knows no stage's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -16,8 +16,10 @@ from generate.orders import PositionBias
 from generate.shards import LazyShards
 from tenet.budget import Limits, Meter, Spent
 from tenet.errors import TenetError
+from tenet.live import told_live
 from tenet.runs import Stage
 from tenet.runs.codec import R
+from tenet.servers import ServerStats
 from tenet.workers.local import StageReport, Work, run_stage
 
 T = TypeVar("T")
@@ -49,7 +51,7 @@ class Address:
 @dataclass(frozen=True)
 class Job(Generic[T, R]):
     """The tasks of a stage by shard, what answers them (`work`, not yet metered), and what a task needs of a budget; `plan` as in
-    `tenet.workers.local.run_stage`.
+    `tenet.workers.local.run_stage`, `servers` what is told of those that are asked here.
     """
 
     address: Address
@@ -62,6 +64,7 @@ class Job(Generic[T, R]):
     need: Callable[[T], tuple[int, int]]
     plan: str = ""
     retries: int = 2
+    servers: Callable[[], Sequence[ServerStats]] = tuple
 
     def metered(self, meter: Meter) -> Work[T, R]:
         """The work, counted and held to the meter's limits."""
@@ -106,7 +109,13 @@ def carry_out(context: Context, job: Job[T, R], *, max_failures: float | None = 
     most = context.config.max_failures if max_failures is None else max_failures
     if context.library is not None:
         context.library.lend(job, context.console)
-    with context.console.progress(job.title) as progress:
+    with (
+        context.console.progress(job.title) as progress,
+        told_live(
+            context.run.path, context.run.driver, job.stage.name, progress=progress, meter=context.meter,
+            servers=job.servers, finished={step: (one.asked, one.seconds) for step, one in context.reports.items()},
+        ),
+    ):  # fmt: skip
         if context.pool is None:
             report = run_stage(
                 job.stage, job.shards, job.metered(context.meter), progress=progress, plan=job.plan,

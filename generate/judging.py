@@ -79,6 +79,7 @@ def comparison_job(
         Address(Part.JUDGEMENTS, wave, bias=asked.bias), Step.JUDGEMENTS, JUDGE,
         "judging" if waves == 1 else f"judging, wave {wave} of {waves}", stage, shards,
         partial(judged, judge), need(), plan=asked.plan if waves == 1 else "", retries=RETRIES,
+        servers=judge.engine.stats,
     )  # fmt: skip
 
 
@@ -128,6 +129,7 @@ def critique_job(context: Context, critic: CritiqueJudge) -> Job[CritiqueAsk, Cr
     return Job(
         Address(Part.CRITIQUES), Step.CRITIQUES, JUDGE, "criticising", context.run.stage(Step.CRITIQUES, Critique),
         LazyShards(len(context.shards), make), partial(criticise, critic), need(critic.params),
+        servers=critic.engine.stats,
     )  # fmt: skip
 
 

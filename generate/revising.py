@@ -127,7 +127,7 @@ class Round:
         return Job(
             Address(Part.ROUND_CRITIQUES, self.number), Step.REVISIONS, JUDGE, title, self.critiques,
             LazyShards(len(self.context.shards), self.critique_tasks), partial(criticise, self.critic),
-            need(self.critic.params),
+            need(self.critic.params), servers=self.critic.engine.stats,
         )  # fmt: skip
 
     def revision_job(self, title: str) -> Job[ReviseAsk, Revision]:
@@ -135,6 +135,7 @@ class Round:
         return Job(
             Address(Part.ROUND_REVISIONS, self.number), Step.REVISIONS, JUDGE, title, self.revisions,
             LazyShards(len(self.context.shards), self.revision_tasks), self.revise, need(self.reviser.params),
+            servers=self.reviser.engine.stats,
         )  # fmt: skip
 
 

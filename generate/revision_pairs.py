@@ -60,6 +60,7 @@ def revision_job(context: Context, judge: PairwiseJudge) -> Job[PairAsk, Judgeme
     return Job(
         Address(Part.REVISION_JUDGEMENTS), Step.REVISIONS, JUDGE, "judging revisions",
         context.run.stage(JUDGEMENTS, Judgement), LazyShards(len(context.shards), make), partial(judged, judge), need(),
+        servers=judge.engine.stats,
     )  # fmt: skip
 
 

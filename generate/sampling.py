@@ -142,7 +142,7 @@ def sample_job(context: Context, policy: Policy, *, alone: bool) -> Job[Draw, Sa
     return Job(
         Address(Part.SAMPLES, policy=policy.name), Step.SAMPLES, POLICY, f"sampling {policy.name}",
         context.run.stage(Step.SAMPLES, Sample), _shards(context, policy), partial(draw, policy), policy.need,
-        plan=digest([policy.identity, context.config.seed, prompts]) if alone else "",
+        plan=digest([policy.identity, context.config.seed, prompts]) if alone else "", servers=policy.engine.stats,
     )  # fmt: skip
 
 

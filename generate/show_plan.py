@@ -10,7 +10,7 @@ from generate.bill import Bill
 from generate.context import Step
 from generate.planned import Line
 from generate.spending import role_of
-from tenet.console import Console, draw_table, duration
+from tenet.console import Console, draw_table, duration, money
 from tenet.ids import Json
 
 _UNITS: Final = ((1e9, " G"), (1e6, " M"), (1e5, " k"))
@@ -32,8 +32,8 @@ def amount_text(amount: Amount) -> str:
 def money_text(amount: Amount, currency: str) -> str:
     """A price in one cell."""
     if amount.kind is Kind.EXACT:
-        return f"{_money(amount.high)} {currency}"
-    return _ranged(amount, _money, f" {currency}")
+        return f"{money(amount.high)} {currency}"
+    return _ranged(amount, money, f" {currency}")
 
 
 def time_text(amount: Amount) -> str:
@@ -60,10 +60,6 @@ def _figure(value: float, *, whole: bool) -> str:
     if whole or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _money(value: float) -> str:
-    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
 
 
 def show_plan(bill: Bill, console: Console, *, probed: int = 0) -> None:

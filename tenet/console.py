@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TextIO
@@ -59,16 +59,20 @@ class Console:
         self.out.write(text.rstrip("\n") + "\n")
         self.out.flush()
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Json]], *, title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[Json]], *, title: str = "", right: Collection[str] = ()
+    ) -> None:
         """A table on stdout; for `--json` a list of objects under `columns`.
 
-        Numbers stand to the right, None is blank.
+        Numbers stand to the right, and so do the columns named in `right`; None is blank.
         """
         if self.json:
             self.data([dict(zip(columns, row, strict=True)) for row in rows])
             return
         self.out.write(
-            draw_table(columns, rows, title=title, terminal=is_terminal(self.out), colour=has_colour(self.out))
+            draw_table(
+                columns, rows, title=title, terminal=is_terminal(self.out), colour=has_colour(self.out), right=right
+            )
         )
         self.out.flush()
 
@@ -114,13 +118,14 @@ class Progress:
     """One line that keeps up with long work: done of total, rate, in flight, time left, outcomes.
 
     Live on a terminal, else a plain line at most every half minute and one at the end. The rate is that of
-    the last minute and leaves out what was done before.
+    the last minute and leaves out what was done before. One thread works, any may ask for the rate.
     """
 
     def __init__(self, console: Console, title: str) -> None:
         self.title = title
         self.total = self.done = self.flying = 0
         self.outcomes: dict[str, int] = {}
+        self.started = False
         self._console = console
         self._live = console.draws
         self._last = console.clock()
@@ -129,7 +134,7 @@ class Progress:
     def start(self, total: int, done: int = 0, outcomes: Mapping[str, int] | None = None) -> None:
         """Say how much there is to do, and how much of it was done before."""
         with self._console.lock:
-            self.total, self.done = total, done
+            self.total, self.done, self.started = total, done, True
             self.outcomes = dict(outcomes or {})
             self._marks = [(self._console.clock(), done)]
         self.draw()
@@ -160,26 +165,17 @@ class Progress:
 
     def rate(self) -> float:
         """Units a second over the last minute; 0 while nothing is done."""
-        now = self._console.clock()
-        self._marks = [mark for mark in self._marks[:-1] if now - mark[0] <= RATE_SECONDS] + self._marks[-1:]
-        if not self._marks or self._marks[-1][1] != self.done:
-            self._marks.append((now, self.done))
-        then, before = self._marks[0]
-        return (self.done - before) / (now - then) if now > then else 0.0
+        with self._console.lock:
+            now = self._console.clock()
+            self._marks = [mark for mark in self._marks[:-1] if now - mark[0] <= RATE_SECONDS] + self._marks[-1:]
+            if not self._marks or self._marks[-1][1] != self.done:
+                self._marks.append((now, self.done))
+            then, before = self._marks[0]
+            return (self.done - before) / (now - then) if now > then else 0.0
 
     def line(self) -> str:
         """The line as it is now."""
-        rate = self.rate()
-        share = f" ({100 * self.done / self.total:.0f} %)" if self.total else ""
-        parts = [f"{self.title}: {self.done:,} of {self.total:,}{share}"]
-        if rate > 0:
-            parts.append(f"{rate:,.1f}/s")
-        if self.flying:
-            parts.append(f"{self.flying:,} in flight")
-        if rate > 0 and self.done < self.total:
-            parts.append(f"{duration((self.total - self.done) / rate)} left")
-        parts += [f"{name} {number:,}" for name, number in self.outcomes.items()]
-        return " · ".join(parts)
+        return progress_line(self.title, self.done, self.total, self.rate(), flying=self.flying, outcomes=self.outcomes)
 
     def __enter__(self) -> Self:
         self._console.begin(self)
@@ -205,6 +201,28 @@ class Progress:
         self._last = now
 
 
+def progress_line(
+    title: str,
+    done: int,
+    total: int,
+    rate: float,
+    *,
+    flying: int = 0,
+    outcomes: Mapping[str, int] | None = None,
+) -> str:
+    """Long work in one line: how much is done of how much, how fast, what is under way and how long it will take."""
+    share = f" ({100 * done / total:.0f} %)" if total else ""
+    parts = [f"{title}: {done:,} of {total:,}{share}"]
+    if rate > 0:
+        parts.append(f"{rate:,.1f}/s")
+    if flying:
+        parts.append(f"{flying:,} in flight")
+    if rate > 0 and done < total:
+        parts.append(f"{duration((total - done) / rate)} left")
+    parts += [f"{name} {number:,}" for name, number in (outcomes or {}).items()]
+    return " · ".join(parts)
+
+
 def duration(seconds: float) -> str:
     """A length of time in two units at most: 45s, 3m 20s, 2h 05m, 3d 4h."""
     whole = max(0, round(seconds))
@@ -216,6 +234,20 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minute:02d}m"
     return f"{minutes}m {second:02d}s" if minutes else f"{second}s"
+
+
+def quantity(value: float) -> str:
+    """A large count in one short cell: 99,999, 123 k, 12.3 M, 4.56 G."""
+    for size, unit, sign in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k")):
+        if value >= size:
+            figure = value / unit
+            return f"{figure:.{0 if figure >= 100 else 1 if figure >= 10 else 2}f} {sign}"
+    return f"{value:,.0f}"
+
+
+def money(value: float) -> str:
+    """A sum of money: two decimals, below one two figures."""
+    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -235,6 +267,7 @@ def draw_table(
     title: str = "",
     terminal: bool = False,
     colour: bool = False,
+    right: Collection[str] = (),
 ) -> str:
     """A table as text: as wide as the terminal, or as its content where there is none."""
     import io
@@ -247,7 +280,10 @@ def draw_table(
     table = Table(box=SIMPLE, pad_edge=False, highlight=False)
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
-        table.add_column(Text(name), justify="right" if numeric and rows else "left", overflow="fold")
+        to_the_right = (numeric and bool(rows)) or name in right
+        table.add_column(
+            Text(name), justify="right" if to_the_right else "left", overflow="fold", no_wrap=name in right
+        )
     for row in rows:
         table.add_row(*(Text(cell_text(cell)) for cell in row))
     buffer = io.StringIO()

@@ -61,7 +61,7 @@ class OpenShard(Generic[R]):
             # A log left without its database must not be replayed into the new one.
             remove_database(path)
         with storage(path):
-            self._connection = _connect(path, read_only=read_only)
+            self._connection = connect(path, read_only=read_only)
         try:
             if not read_only:
                 _configure(self._connection, is_local(path.parent))
@@ -210,7 +210,7 @@ def peek_counts(path: Path) -> Counts:
     Raises:
         sqlite3.Error: the file is gone or cannot be read now.
     """
-    with closing(_connect(path, read_only=True)) as connection:
+    with closing(connect(path, read_only=True)) as connection:
         tables = connection.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'rows'").fetchone()
         return read_counts(connection) if tables[0] else Counts()
 
@@ -226,7 +226,12 @@ def remove_database(path: Path) -> None:
         fsync_folder(path.parent)
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """Open a shard's database as it is.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
     mode = "ro" if read_only else "rwc"
     if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-shm").exists():
         mode = "ro&immutable=1"  # a log's shared memory cannot be made in somebody else's folder
