@@ -87,11 +87,14 @@ def wait_for(what: Callable[[], object]) -> None:
 def test_two_replicas_start_when_asked_answer_and_end_with_the_engine() -> None:
     engine = engine_with(replicas=2)
     assert engine.processes == ()
+    assert engine.stats() == ()
     assert engine.max_length == 6144
     found = engine.read_labels(questions(40), LABELS)
     assert [read.logprobs for read in found] == [read.logprobs for read in truth(questions(40))]
     first, second = engine.processes
     assert first.port != second.port
+    assert [server.name for server in engine.stats()] == [first.base_url, second.base_url]
+    assert sum(server.answered for server in engine.stats()) >= 1
     assert engine.max_length == 3000  # what the servers say
     assert len({process.launch.key for process in engine.processes}) == 1
     groups = [process.group for process in engine.processes]
