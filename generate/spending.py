@@ -1,25 +1,25 @@
 """What a run has spent so far by its records, and what a stage's tasks need: the way between records and `tenet.budget`.
 
-Knows the stages that ask a model, and no model.
+Knows no model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from engines.base import SamplingParams
 from generate.context import Step
 from judges.asks import Ask
 from tenet.budget import Limits, Meter, Spent
-from tenet.records import Critique, Judgement, Revision, Sample
 from tenet.runconfig import PriceConfig, RunConfig
 from tenet.runs import Run
+from tenet.usage import ANSWERS, Usage
+from tenet.usage import JUDGE as JUDGE
+from tenet.usage import POLICY as POLICY
 
-POLICY, JUDGE = "policy", "judge"
 READ: Final = 1
 """Most tokens that are written for a read of labels."""
-_TYPES: Final[tuple[type, ...]] = (Sample, Judgement, Critique, Revision)
 
 
 def role_of(step: str) -> str:
@@ -42,19 +42,9 @@ def need(params: SamplingParams | None = None) -> Callable[[Ask], tuple[int, int
 def spent_before(run: Run) -> dict[str, Spent]:
     """What the rows of a run took, by role; those that were superseded count, attempts that failed and were asked again do not."""
     found = {POLICY: Spent(), JUDGE: Spent()}
-    for stage, kind in asking_stages(run):
-        role = POLICY if kind is Sample else JUDGE
-        for record in run.stage(stage, kind).records(ok=None):
-            found[role] += Spent.of(record)
+    for stage, spent in Usage(run.path).read().items():
+        found[ANSWERS[run.manifest.stages[stage].record]] += spent
     return found
-
-
-def asking_stages(run: Run) -> Iterator[tuple[str, type[Any]]]:
-    """The stages of a run whose rows are a model's answers, with their record types."""
-    types = {kind.__name__: kind for kind in _TYPES}
-    for name, entry in sorted(run.manifest.stages.items()):
-        if entry.record in types:
-            yield name, types[entry.record]
 
 
 def make_meter(

@@ -107,10 +107,10 @@ def _rates(stats: Mapping[str, Any], live: Live | None) -> dict[str, float]:
     """Answers a second by stage: of the one at work now, of the others over all commands."""
     usage, taken = stats.get("usage", {}), stats.get("seconds", {})
     calls: Counter[str] = Counter({step: usage.get(step, {}).get("calls", 0) for step in taken})
-    seconds: Counter[str] = Counter(taken)
+    seconds: dict[str, float] = dict(taken)
     for step, (asked, lasted) in (live.finished if live else {}).items():
         calls[step] += asked
-        seconds[step] += lasted
+        seconds[step] = seconds.get(step, 0.0) + lasted
     found = {step: calls[step] / lasted for step, lasted in seconds.items() if lasted > 0 and calls[step]}
     return {**found, live.stage: live.rate} if live else found
 

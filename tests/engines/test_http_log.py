@@ -1,4 +1,4 @@
-"""What is noted of servers: rates and latencies on a simulated clock, and real streams over servers of which one is slow, dead or faulty."""
+"""What is noted of servers: rates and latencies on a simulated clock, and real streams over servers, slow, dead and faulty ones."""
 
 from __future__ import annotations
 
@@ -75,7 +75,11 @@ def test_the_slowest_is_the_one_with_the_largest_median_among_those_that_answer(
 
 
 def test_of_two_servers_the_slow_one_is_named() -> None:
-    with scripted_server() as quick, scripted_server(latency=0.25) as slow, engine_on(quick.base_url, slow.base_url) as engine:
+    with (
+        scripted_server() as quick,
+        scripted_server(latency=0.25) as slow,
+        engine_on(quick.base_url, slow.base_url) as engine,
+    ):
         assert engine.stats() == ()  # nothing is asked of anybody for it
         requests = questions(engine.tokenizer, 200)
         stream = engine.stream_labels(iter(requests), labels_of(engine))
@@ -110,7 +114,10 @@ def test_faults_are_errors_and_what_is_asked_again_are_retries() -> None:
 
 
 def test_a_part_of_a_group_that_is_asked_alone_counts_as_a_retry() -> None:
-    with scripted_server(faults=0.1, kinds=["nan"]) as server, engine_on(server.base_url, prompts_per_request=20) as engine:
+    with (
+        scripted_server(faults=0.1, kinds=["nan"]) as server,
+        engine_on(server.base_url, prompts_per_request=20) as engine,
+    ):
         reads = engine.read_labels(questions(engine.tokenizer, 100), labels_of(engine))
         (found,) = engine.stats()
     assert not any(read.error for read in reads)

@@ -1,4 +1,4 @@
-"""A stage at work tells how it gets on, from another process: those who look on see it while that process lives, and a watch ends with it."""
+"""A stage at work tells how it gets on to other processes: they see it while its process lives, and a watch ends with it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,11 @@ def writer() -> Iterator[subprocess.Popen[str]]:
 
 def status(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tenet", "status", "r", *words], capture_output=True, text=True, timeout=SECONDS, check=True
+        [sys.executable, "-m", "tenet", "status", "r", *words],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
     )
 
 
@@ -103,7 +107,11 @@ def test_a_stage_at_work_in_another_process_is_shown_until_that_is_gone() -> Non
     assert live["rate"] > 0
     assert live["eta_seconds"] > 0
     assert live["outcomes"] == {"stop": 4}
-    assert (live["spent"]["prompt_tokens"], live["spent"]["cached_tokens"], live["spent"]["completion_tokens"]) == (400, 100, 80)
+    assert (live["spent"]["prompt_tokens"], live["spent"]["cached_tokens"], live["spent"]["completion_tokens"]) == (
+        400,
+        100,
+        80,
+    )
     assert live["cost"] == pytest.approx(400e-6 + 160e-6)
     assert live["slowest"] == "http://two/v1"
     assert [server["name"] for server in live["servers"]] == ["http://one/v1", "http://two/v1"]
@@ -174,7 +182,9 @@ def test_a_watch_ends_with_the_process_at_work(more: list[str]) -> None:
         return
     assert "sampling m: 4 of 10 (40 %)" in first
     assert "slowest server http://two/v1, 1.5 s" in first
-    assert [line.split()[:4] for line in out.splitlines() if line.strip().startswith("samples")] == [["samples", "4", "0", "6"]]
+    assert [line.split()[:4] for line in out.splitlines() if line.strip().startswith("samples")] == [
+        ["samples", "4", "0", "6"]
+    ]
     assert "Go on with: tenet generate run.yaml" in err
 
 

@@ -115,4 +115,6 @@ def test_without_prices_and_tokens_their_columns_are_left_out(folder: Path) -> N
     assert " ".join(header) == "stage recorded failed owed shards outcomes last write"
     assert "Cost" not in result.stderr
     (stage_data,) = json.loads(CliRunner().invoke(cli, ["status", "r", "--json"]).stdout)["stages"]
-    assert [stage_data[name] for name in ("prompt_tokens", "cached_tokens", "cached_share", "cost", "rate")] == [None] * 5
+    assert [stage_data[name] for name in ("prompt_tokens", "cached_tokens", "cached_share", "cost", "rate")] == [
+        None
+    ] * 5
