@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,21 +15,40 @@ from tenet.servers import ServerStats, slowest
 from tenet.standing import StageStanding, Standing
 
 DAY: Final = 86_400
-_ALWAYS: Final = frozenset({"stage", "recorded", "failed", "owed", "shards", "outcomes", "last write"})
-_RIGHT: Final = ("rate", "tokens in", "cached", "tokens out", "cost")
+_ALWAYS: Final = ("stage", "recorded", "failed", "owed", "shards", "outcomes", "last write")
+_RIGHT: Final = ("rate", "tokens in", "cached", "tokens out", "cost", "req/s", "in flight", "median", "95 %")
+_PARTS: Final = (
+    ("stage", "recorded", "failed", "owed", "rate", "last write"),
+    ("stage", "tokens in", "cached", "tokens out", "cost"),
+    ("stage", "shards", "outcomes"),
+)
+"""The columns of the table in a terminal that is too narrow for all of them: a table each."""
 
 
-def page(standing: Standing, *, terminal: bool = False, colour: bool = False) -> str:
-    """Everything about a run but what to do next, in lines."""
+def page(standing: Standing, *, width: int | None = None, colour: bool = False) -> str:
+    """Everything about a run but what to do next, in lines; `width` is the terminal's, None where there is none."""
     run = standing.run
     title = f"{run.path}, begun {run.created}"
     if not standing.stages:
         return f"{title}: nothing recorded yet\n"
     rows = [_row(stage, standing.currency) for stage in standing.stages]
     shown = [name for name in rows[0] if name in _ALWAYS or any(row[name] is not None for row in rows)]
-    cells = [[row[name] for name in shown] for row in rows]
-    text = draw_table(shown, cells, title=title, terminal=terminal, colour=colour, right=_RIGHT)
-    return text + (_block(standing.live, standing.currency, terminal=terminal, colour=colour) if standing.live else "")
+    parts = [shown] if _fits(shown, rows, width) else [[name for name in part if name in shown] for part in _PARTS]
+    tables = [_table(part, rows, width, colour=colour) for part in parts if len(part) > 1]
+    block = _block(standing.live, standing.currency, width, colour=colour) if standing.live else ""
+    return f"{title}\n\n{''.join(tables)}{block}"
+
+
+def _table(
+    columns: Sequence[str], rows: Sequence[Mapping[str, Json]], width: int | None, *, colour: bool = False
+) -> str:
+    cells = [[row[name] for name in columns] for row in rows]
+    cells = [row for row in cells if any(cell is not None for cell in row[1:])]
+    return draw_table(columns, cells, terminal=width is not None, colour=colour, right=_RIGHT)
+
+
+def _fits(columns: Sequence[str], rows: Sequence[Mapping[str, Json]], width: int | None) -> bool:
+    return width is None or max(map(len, _table(columns, rows, None).splitlines())) < width
 
 
 def line(standing: Standing) -> str:
@@ -39,7 +58,7 @@ def line(standing: Standing) -> str:
         return f"{_clock()} {standing.run.path}: between two stages"
     parts = [_headline(live)]
     if behind := slowest(live.servers):
-        parts.append(f"slowest server {behind.name}, {_seconds(behind.p50)}")
+        parts.append(f"slowest server {_short(behind)}, {_seconds(behind.p50)}")
     if live.cost is not None:
         parts.append(f"{money(live.cost)} {standing.currency}")
     return f"{_clock()} {' · '.join(parts)}"
@@ -85,27 +104,26 @@ def _row(stage: StageStanding, currency: str) -> dict[str, Json]:
     }
 
 
-def _block(live: Live, currency: str, *, terminal: bool, colour: bool) -> str:
+def _block(live: Live, currency: str, width: int | None, *, colour: bool) -> str:
     """The stage at work, what the command has spent, and its servers."""
-    lines = [_headline(live)]
+    text = _headline(live) + "\n"
     spent = live.spent
     if spent.tokens:
         share = "" if spent.cached_share is None else f" ({100 * spent.cached_share:.0f} % cached)"
         price = "" if live.cost is None else f", {money(live.cost)} {currency}"
-        lines.append(
+        text += (
             f"this command so far: {quantity(spent.prompt_tokens)} tokens in{share}, "
-            f"{quantity(spent.completion_tokens)} out{price}"
+            f"{quantity(spent.completion_tokens)} out{price}\n"
         )
-    text = "\n".join(lines) + "\n"
     if not live.servers:
         return text
     behind = slowest(live.servers)
-    columns = ["server", "answered", "requests/s", "in flight", "median", "95 %", "errors", "retries", ""]
-    rows: list[list[Json]] = [[*_server(server), _remark(server, behind)] for server in live.servers]
-    if not any(row[-1] for row in rows):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    right = ("requests/s", "in flight", "median", "95 %")
-    return f"{text}\n{draw_table(columns, rows, terminal=terminal, colour=colour, right=right)}"
+    rows = [_server(server, behind) for server in live.servers]
+    columns = [name for name in rows[0] if name or any(row[name] for row in rows)]
+    for least in ("answered", "retries"):
+        if not _fits(columns, rows, width):
+            columns.remove(least)
+    return f"{text}\n{_table(columns, rows, width, colour=colour)}"
 
 
 def _headline(live: Live) -> str:
@@ -114,21 +132,24 @@ def _headline(live: Live) -> str:
     return progress_line(live.title, live.done, live.planned, live.rate, flying=live.in_flight, outcomes=live.outcomes)
 
 
-def _server(server: ServerStats) -> Iterator[Json]:
-    yield server.name
-    yield server.answered
-    yield _figure(server.rate)
-    yield f"{server.in_flight:,} of {server.window:,}"
-    yield _seconds(server.p50)
-    yield _seconds(server.p95)
-    yield server.errors
-    yield server.retries
+def _server(server: ServerStats, behind: ServerStats | None) -> dict[str, Json]:
+    """The cells of a server."""
+    return {
+        "server": _short(server),
+        "answered": server.answered,
+        "req/s": _figure(server.rate),
+        "in flight": f"{server.in_flight:,} of {server.window:,}",
+        "median": _seconds(server.p50),
+        "95 %": _seconds(server.p95),
+        "errors": server.errors,
+        "retries": server.retries,
+        "": "resting" if server.resting else "slowest" if server is behind else "",
+    }
 
 
-def _remark(server: ServerStats, behind: ServerStats | None) -> str:
-    if server.resting:
-        return "takes no connection"
-    return "slowest" if server is behind else ""
+def _short(server: ServerStats) -> str:
+    """The part of an address that tells servers apart."""
+    return server.name.partition("://")[2].removesuffix("/v1") or server.name
 
 
 def _figure(value: float) -> str:

@@ -74,7 +74,12 @@ def _show(standing: Standing, console: Console) -> None:
     if console.json:
         console.data(standing.as_json())
         return
-    console.out.write(page(standing, terminal=is_terminal(console.out), colour=has_colour(console.out)))
+    width = None
+    if is_terminal(console.out):
+        from rich.console import Console as RichConsole
+
+        width = RichConsole(file=console.out).width
+    console.out.write(page(standing, width=width, colour=has_colour(console.out)))
     console.out.flush()
     for one in words(standing):
         console.say(one)
@@ -90,7 +95,7 @@ def _redraw(looker: Looker, folder: Path, every: float, console: Console) -> Non
     screen = RichConsole(file=console.out, force_terminal=True, no_color=not colour, highlight=False)
     with Live(console=screen, auto_refresh=False) as live:
         for standing in _looks(looker, folder, every):
-            text = page(standing, terminal=True, colour=colour) + "\n" + "\n".join(words(standing))
+            text = page(standing, width=screen.width, colour=colour) + "\n" + "\n".join(words(standing))
             live.update(Text.from_ansi(text), refresh=True)
 
 

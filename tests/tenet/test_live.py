@@ -120,9 +120,9 @@ def test_a_stage_at_work_in_another_process_is_shown_until_that_is_gone() -> Non
     assert "sampling m: 4 of 10 (40 %)" in text
     assert "6 in flight" in text
     assert "this command so far: 400 tokens in (25 % cached), 80 out" in text
-    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip().startswith("http")}
-    assert rows["http://one/v1"][1:] == ["3", "9.0", "2", "of", "8", "50", "ms", "70", "ms", "0", "0"]
-    assert rows["http://two/v1"][1:] == ["1", "0.5", "8", "of", "8", "1.5", "s", "2.0", "s", "0", "0", "slowest"]
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.split()[:1] in (["one"], ["two"])}
+    assert rows["one"][1:] == ["3", "9.0", "2", "of", "8", "50", "ms", "70", "ms", "0", "0"]
+    assert rows["two"][1:] == ["1", "0.5", "8", "of", "8", "1.5", "s", "2.0", "s", "0", "0", "slowest"]
     assert after["live"] is None
     assert after["writer"] is None
     assert after["stages"][0]["recorded"] == 4
@@ -181,7 +181,7 @@ def test_a_watch_ends_with_the_process_at_work(more: list[str]) -> None:
         assert looks[-1]["live"] is None
         return
     assert "sampling m: 4 of 10 (40 %)" in first
-    assert "slowest server http://two/v1, 1.5 s" in first
+    assert "slowest server two, 1.5 s" in first
     assert [line.split()[:4] for line in out.splitlines() if line.strip().startswith("samples")] == [
         ["samples", "4", "0", "6"]
     ]
@@ -210,6 +210,6 @@ def test_on_a_terminal_the_page_is_drawn_over_and_ctrl_c_leaves_the_run_alone() 
             assert watch.wait(SECONDS) == 0
         os.close(leader)
         assert b"\x1b[2K" in seen
-        assert b"http://two/v1" in seen
+        assert b"slowest" in seen
         assert process.poll() is None
         assert Looker(Path("runs/r")).look().live is not None

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.text import Text
 
 from tenet.budget import Spent
 from tenet.cli import cli
 from tenet.ids import Json
+from tenet.live import Live
 from tenet.records import Finish, Judgement, Outcome, Ranking, Sample
 from tenet.runs import Fingerprint, Row, Run
+from tenet.runs.lock import Holder
+from tenet.servers import ServerStats
+from tenet.show_status import page
 from tenet.standing import Looker
 from tenet.usage import Usage
 
@@ -118,3 +124,25 @@ def test_without_prices_and_tokens_their_columns_are_left_out(folder: Path) -> N
     assert [stage_data[name] for name in ("prompt_tokens", "cached_tokens", "cached_share", "cost", "rate")] == [
         None
     ] * 5
+
+
+def test_a_narrow_terminal_gets_several_tables_that_fit_and_break_no_number(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with opened(folder, prices=PRICES) as run:
+        fill(run)
+    servers = tuple(ServerStats(f"http://10.0.0.{n}:8000/v1", 1234, 35.1, 16, 16, 0.1 * n, 2.4, 3, 3) for n in (1, 2))
+    live = Live(Holder(1, "h", "t"), "judgements", "judging", 5, 10, 1.0, 5.0, servers=servers)
+    standing = replace(Looker(folder).look(), live=live)
+    wide, narrow = page(standing), Text.from_ansi(page(standing, width=80)).plain
+    assert wide.count("stage ") == 1
+    assert narrow.count("stage ") == 3
+    tables = [line for line in narrow.splitlines()[2:] if not line.startswith("judging")]
+    assert max(map(len, tables)) <= 80
+    for whole in ("0.00013 EUR", "16 of 16", "10.0.0.2:8000"):
+        assert whole in wide
+        assert whole in narrow
+    assert "slowest" in narrow
+    assert "1,234" in wide
+    assert "1,234" not in narrow
