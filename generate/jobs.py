@@ -109,11 +109,12 @@ def carry_out(context: Context, job: Job[T, R], *, max_failures: float | None = 
     most = context.config.max_failures if max_failures is None else max_failures
     if context.library is not None:
         context.library.lend(job, context.console)
+    servers = job.servers if context.pool is None else tuple  # workers elsewhere have engines of their own
     with (
         context.console.progress(job.title) as progress,
         told_live(
             context.run.path, context.run.driver, job.stage.name, progress=progress, meter=context.meter,
-            servers=job.servers, finished={step: (one.asked, one.seconds) for step, one in context.reports.items()},
+            servers=servers, finished={step: (one.asked, one.seconds) for step, one in context.reports.items()},
         ),
     ):  # fmt: skip
         if context.pool is None:
