@@ -81,6 +81,7 @@ def row_text(key: str, answer: Answer) -> str:
         "text": text.text if text else None,
         "finish": text.finish.value if text else None,
         "tokens": list(text.tokens) if text else None,
+        **({"kind": answer.kind} if isinstance(answer, LabelRead) and answer.kind != "logprobs" else {}),
         "error": answer.error,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -102,7 +103,7 @@ def _answer(row: Mapping[str, Any]) -> tuple[str, Answer]:
     usage = Usage(row["prompt_tokens"], row.get("completion_tokens") or 0, row.get("cached_tokens"))
     error = row.get("error") or ""
     if row.get("text") is None:
-        return row["key"], LabelRead(tuple(row["logprobs"] or ()), usage, error)
+        return row["key"], LabelRead(tuple(row["logprobs"] or ()), usage, error, row.get("kind") or "logprobs")
     return row["key"], Completion(row["text"], Finish(row["finish"]), usage, tuple(row["tokens"] or ()), error)
 
 

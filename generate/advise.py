@@ -85,7 +85,8 @@ def advise(folder: Path, samples: int | None = None) -> Advice:
         except TooFew as few:
             raise UsageError(
                 f"{folder} has {few.pairs:,} pairs of {few.prompts:,} prompts whose every pair is judged in both orders; "
-                f"{LEAST_PAIRS} pairs of {LEAST_PROMPTS} prompts are needed to measure the judge.",
+                f"{LEAST_PAIRS} pairs of {LEAST_PROMPTS} prompts are needed to measure the judge. Text votes, which have no probability, "
+                "do not count.",
                 hint=f"take more prompts in, then: {run.command}" if run.finished else f"go on with: {run.command}",
             ) from few
     sizes = {samples: 1} if samples else measured.sizes

@@ -10,8 +10,9 @@ slips, half the difference worth, opinion and slips. Least squares over a prompt
 opinion; both variances are freed of what the estimates add to them (method of moments). What all its answers share
 and people do not is out of sight here: right means right by the judge's own consistent view.
 
-Answers of several principles about one pair are averaged as log-odds. Only prompts whose pairs were all answered in
-both orders are looked at, since pairs asked again because they were close are no fair sample. Knows no file.
+Answers of several principles about one pair are averaged as log-odds; votes, which have none, do not count. Only
+prompts whose pairs were all answered in both orders are looked at, since pairs asked again because they were close are
+no fair sample. Knows no file.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generate.schedule import Pair, pair_of
-from judges.aggregate import p_first
 from judges.probability import logit, mean
 from tenet.records import Judgement
 
@@ -115,10 +115,9 @@ def _complete(judgements: Iterable[Judgement]) -> list[_Prompt]:
     heard: dict[str, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     asked: dict[str, dict[Pair, set[str]]] = defaultdict(lambda: defaultdict(set))
     for one in judgements:
-        p = p_first(one)
         asked[one.prompt_id][pair_of(one.first_id, one.second_id)].add(one.principle or "")
-        if p is not None:
-            heard[one.prompt_id][one.first_id, one.second_id][one.principle or ""] = logit(p)
+        if one.outcome.is_opinion and one.p_first is not None:
+            heard[one.prompt_id][one.first_id, one.second_id][one.principle or ""] = logit(one.p_first)
     found = []
     for prompt_id in sorted(heard):
         told, pairs = heard[prompt_id], asked[prompt_id]

@@ -5,7 +5,8 @@ its position bias. Asked both ways round the two answers' mean is free of b. Whe
 taken off: it is the median, over the pairs and principles of the first `CALIBRATION_PROMPTS` prompts of the run,
 of (l(first, second) + l(second, first)) / 2. Those prompts are always asked in both orders, whatever comes of the
 first, so that the estimate is not made from close pairs alone; of each only the first round counts, since later
-rounds are chosen by results. The median keeps a few pairs that one order saturated from moving it.
+rounds are chosen by results. Votes without a probability say nothing of b and are never far from even: of a judge
+that gives no more, every pair is asked in both orders. The median keeps a few pairs that one order saturated from moving it.
 
 Which response of a pair is shown first when one order is asked is drawn from the content of (seed, pair). Knows no
 model, no text and no file.
@@ -19,7 +20,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from generate.schedule import Pair, Schedule, make_schedule
-from judges.aggregate import p_first
 from judges.probability import logit
 from tenet.ids import unit_interval
 from tenet.records import Judgement
@@ -60,8 +60,8 @@ class Orders:
         return self.close_within is None or place < self.calibrating
 
     def is_close(self, told: Judgement | None, bias: PositionBias) -> bool:
-        """Whether an answer in one order leaves the other one owed: close to even, no opinion, or a bias not known."""
-        p = None if told is None else p_first(told)
+        """Whether an answer in one order leaves the other one owed: close to even, a vote, no opinion, or a bias not known."""
+        p = None if told is None or not told.outcome.is_opinion else told.p_first
         if self.close_within is None or bias.log_odds is None or p is None:
             return True
         return abs(logit(p) - bias.log_odds) < self.close_within
@@ -94,9 +94,8 @@ def position_bias(judgements: Iterable[Judgement]) -> PositionBias:
     """Estimate the bias from judgements of pairs, many of them in both orders; see the module."""
     heard: dict[tuple[str, str, str, str], float] = {}
     for one in judgements:
-        p = p_first(one)
-        if p is not None:
-            heard[one.prompt_id, one.principle or "", one.first_id, one.second_id] = logit(p)
+        if one.outcome.is_opinion and one.p_first is not None:
+            heard[one.prompt_id, one.principle or "", one.first_id, one.second_id] = logit(one.p_first)
     sums = [
         (told + heard[prompt, principle, second, first]) / 2.0
         for (prompt, principle, first, second), told in heard.items()

@@ -23,7 +23,10 @@ def show_result(run: Run, steps: Collection[Step], console: Console) -> None:
             console.data({
                 "run": str(run.path),
                 "headline": data.headline,
-                "funnel": [{"step": one.name, "count": one.count, "unit": one.unit} for one in data.funnel],
+                "funnel": [
+                    {"step": one.name, "count": one.count, "unit": one.unit, **({"note": one.note} if one.note else {})}
+                    for one in data.funnel
+                ],
                 "outcomes": dict(data.outcomes),
                 "notices": [{"level": one.level.value, "title": one.title} for one in data.notices],
                 "plan": compared,

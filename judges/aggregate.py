@@ -3,7 +3,8 @@
 Three steps, each in the space where it is right:
 
 1. Within one principle, the two orders are averaged as probabilities: what position adds in one order it
-takes in the other. Several opinions of one order (repeats, several people) are averaged first. 2. Which
+takes in the other. Several opinions of one order (repeats, several people) are averaged first; votes, which
+carry no probability, stand there for `judges.probability.vote_share`. 2. Which
 principles have a say. A principle *decides* a pair when both orders name the same winner and the averaged
 probability is at least `DECIDED`. One that yields to another is left out where that other decides (and is not
 itself left out). If rules decide, they alone are combined; otherwise the principles of the ordinary tier are.
@@ -20,17 +21,23 @@ Where one order is all that was asked for, on purpose, the caller gives the judg
 the response shown first. A missing order is then filled in as the judge would answer it by that bias, and steps 1
 to 3 go on as with both; `p_shown_a` and `p_shown_b` still tell only what was answered.
 
+A judge that gives no probabilities (a server without log-probabilities) is heard by its votes. What log-probabilities
+would say is how often it names a response when asked; of that a vote is one observation in its order, so two orders
+that agree come to 3/4 and two that do not to 1/2. A judge that is sure and one that barely prefers are then alike: the
+figure holds no confidence, and says nothing of how often the judge is right.
+
 Give it the judgements of one question list. Rows of an earlier wording of a principle are other questions,
 and are not told apart here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from constitution.model import Constitution, Principle, Tier
-from judges.probability import logit, mean, pool, sigmoid
+from judges.probability import logit, mean, pool, sigmoid, vote_share
 from tenet.records import Judgement, Outcome, Preference
 
 DECIDED = 0.75
@@ -81,18 +88,32 @@ class Opinion:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """The probabilities collected for one principle on one pair, by who was shown first."""
+class _Voices:
+    """What was said of one pair in one order, all of it for a: probabilities, and votes (1, 0 or 1/2)."""
 
-    shown_a: list[float] = field(default_factory=list)
-    shown_b: list[float] = field(default_factory=list)
+    ps: list[float] = field(default_factory=list)
+    votes: list[float] = field(default_factory=list)
+
+    @property
+    def p_a(self) -> float | None:
+        """The mean over all voices; None without any."""
+        votes = len(self.votes)
+        ps = [*self.ps, *[vote_share(math.fsum(self.votes), votes)] * votes]
+        return mean(ps) if ps else None
+
+    def __len__(self) -> int:
+        return len(self.ps) + len(self.votes)
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What was said under one principle on one pair, by who was shown first."""
+
+    shown_a: _Voices = field(default_factory=_Voices)
+    shown_b: _Voices = field(default_factory=_Voices)
 
     def opinion(self, principle: str) -> Opinion:
-        return Opinion(
-            principle,
-            mean(self.shown_a) if self.shown_a else None,
-            mean(self.shown_b) if self.shown_b else None,
-        )
+        return Opinion(principle, self.shown_a.p_a, self.shown_b.p_a)
 
     def __len__(self) -> int:
         return len(self.shown_a) + len(self.shown_b)
@@ -123,10 +144,8 @@ def preferences(
 
 
 def p_first(judgement: Judgement) -> float | None:
-    """P(the response shown first is better) as the judgement has it; None where it is no opinion."""
-    if not judgement.outcome.is_opinion:
-        return None
-    return _VOTES[judgement.outcome] if judgement.p_first is None else judgement.p_first
+    """P(the response shown first is better) as the judgement has it, of a vote its share alone; None where it is no opinion."""
+    return vote_share(_VOTES[judgement.outcome], 1) if judgement.is_vote else judgement.p_first
 
 
 def differ(p: float | None, q: float | None) -> bool:
@@ -136,13 +155,13 @@ def differ(p: float | None, q: float | None) -> bool:
 
 def _hear(heard: dict[_Pair, dict[str, _Heard]], judgement: Judgement) -> None:
     """File one opinion under its unordered pair, told of the smaller id."""
-    p = p_first(judgement)
-    assert p is not None  # callers pass opinions only
+    p = _VOTES[judgement.outcome] if judgement.p_first is None else judgement.p_first
     a_first = judgement.first_id < judgement.second_id
     first, second = judgement.first_id, judgement.second_id
     pair = (judgement.prompt_id, first, second) if a_first else (judgement.prompt_id, second, first)
     voices = heard.setdefault(pair, {}).setdefault(judgement.principle or "", _Heard())
-    (voices.shown_a if a_first else voices.shown_b).append(p if a_first else 1.0 - p)
+    order = voices.shown_a if a_first else voices.shown_b
+    (order.votes if judgement.is_vote else order.ps).append(p if a_first else 1.0 - p)
 
 
 def _preference(

@@ -51,3 +51,9 @@ def read_verdict(logprobs: Sequence[float], min_mass: float) -> LabelVerdict:
     p = sigmoid(first - second)
     outcome = Outcome.TIE if p == 0.5 else Outcome.FIRST if p > 0.5 else Outcome.SECOND
     return LabelVerdict(outcome, p, mass)
+
+
+def read_vote(values: Sequence[float]) -> LabelVerdict:
+    """Turn the values [2] of a text verdict, the higher one the label that the model wrote, into a vote without a confidence."""
+    first, second = values
+    return LabelVerdict(Outcome.TIE if first == second else Outcome.FIRST if first > second else Outcome.SECOND)

@@ -1,5 +1,6 @@
 """Asks a model which of two responses follows a principle better, and reads one token's log-probabilities.
 
+Where the engine gives only the letter that the model wrote, the judgement is a vote: an outcome without a probability.
 One question shows one order; callers ask both (`generate.schedule` does). The layout is fixed: prompt and
 responses first, the principle with its question last, so that questions about the same pair share all but
 their tails in a prefix cache, and an edited principle changes only its own keys. Only the whole-constitution
@@ -19,7 +20,7 @@ from constitution.model import Constitution, Principle, Tier
 from constitution.select import applying, draw
 from engines.base import Engine, LabelRead
 from judges.asks import Ask, Questionnaire, answered, conversation, load_template
-from judges.labels import LabelVerdict, read_verdict
+from judges.labels import LabelVerdict, read_verdict, read_vote
 from tenet.errors import JudgeUnfit
 from tenet.ids import Json
 from tenet.records import Judgement, Outcome, Prompt, Sample
@@ -172,7 +173,8 @@ class PairwiseJudge:
     def _judgement(self, ask: PairAsk, read: LabelRead) -> Judgement:
         if read.error:
             return self._record(ask, LabelVerdict(Outcome.ERROR, reason=read.error), read)
-        return self._record(ask, read_verdict(read.logprobs, self.min_label_mass), read)
+        verdict = read_vote(read.logprobs) if read.kind == "text" else read_verdict(read.logprobs, self.min_label_mass)
+        return self._record(ask, verdict, read)
 
     def _record(self, ask: PairAsk, verdict: LabelVerdict, read: LabelRead | None) -> Judgement:
         return Judgement(

@@ -28,7 +28,8 @@ _LEAD: Final = re.compile(r"(.{1,40}?)(?<![A-Za-z])[AB](?![A-Za-z])", re.DOTALL)
 class Preflight:
     """What a pre-flight measured. Masses are P(A) + P(B); None where no question was answered.
 
-    `low` counts the answers below the judge's `min_label_mass`, `failed` the questions that got no answer.
+    `low` counts the answers below the judge's `min_label_mass`, `failed` the questions that got no answer, `votes` the answers that
+    were only a letter.
     `judgements` are good ones: record them and they need not be asked again.
     """
 
@@ -39,14 +40,17 @@ class Preflight:
     low: int
     failed: int
     judgements: tuple[Judgement, ...]
+    votes: int = 0
 
     @property
     def summary(self) -> str:
         """One line for people."""
-        if self.median_mass is None or self.least_mass is None:
-            return f"pre-flight: {self.asked} questions on {self.prompts} prompts, none answered"
-        mass = f"{self.median_mass:.3f} (median), {self.least_mass:.3f} (least)"
-        text = f"pre-flight: label mass {mass} over {self.asked} questions"
+        text = f"pre-flight: {self.asked} questions on {self.prompts} prompts, none answered"
+        if self.votes:
+            text = f"pre-flight: {self.votes} of {self.asked} questions answered by text votes, without a probability"
+        if self.median_mass is not None and self.least_mass is not None:
+            mass = f"{self.median_mass:.3f} (median), {self.least_mass:.3f} (least)"
+            text = f"pre-flight: label mass {mass} over {self.asked} questions"
         troubles = [f"{self.low} low" if self.low else "", f"{self.failed} failed" if self.failed else ""]
         return "; ".join([text, *filter(None, troubles)])
 
@@ -87,6 +91,7 @@ def _report(prompts: int, judgements: tuple[Judgement, ...]) -> Preflight:
         low=sum(judgement.outcome is Outcome.LOW_MASS for judgement in judgements),
         failed=sum(judgement.outcome is Outcome.ERROR for judgement in judgements),
         judgements=judgements,
+        votes=sum(judgement.is_vote for judgement in judgements),
     )
 
 

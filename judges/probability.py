@@ -38,6 +38,15 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
+def vote_share(named: float, votes: int) -> float:
+    """Estimate how often a response is named from being named in `named` of `votes` votes (a tie is half a vote).
+
+    This is Jeffreys' estimate, (named + 1/2) / (votes + 1): the posterior mean of a binomial share under the prior
+    Beta(1/2, 1/2) (Jeffreys 1946; Brown, Cai and DasGupta 2001). One vote gives 3/4, never 1: it says who, not how sure.
+    """
+    return (named + 0.5) / (votes + 1)
+
+
 def pool(ps: Sequence[float], weights: Sequence[float]) -> float:
     """Combine probabilities as the weighted mean of their log-odds.
 

@@ -117,7 +117,8 @@ class Judgement:
     """One opinion about an ordered pair of responses to a prompt, of a model, a person, or one principle asked alone.
 
     `p_first` is P(the response shown first is better) in [0, 1]; `label_mass` is P(A) + P(B) before they are renormalised. Both are
-    None where the outcome is no opinion or the judge gives none. `principle` is the id asked about; None when all were asked at once.
+    None where the outcome is no opinion or the judge gives none: an opinion without `p_first` is a vote. `principle` is the id asked
+    about; None when all were asked at once.
     """
 
     id: str
@@ -134,6 +135,11 @@ class Judgement:
     cached_tokens: int | None = None
     reason: str = ""
     completion_tokens: int | None = None
+
+    @property
+    def is_vote(self) -> bool:
+        """True for an opinion without a probability: a person's, or that of a judge which only wrote a letter."""
+        return self.outcome.is_opinion and self.p_first is None
 
     def flipped(self) -> Judgement:
         """The same opinion told of the pair in the other order. What the judge would say if asked in that order is another matter."""

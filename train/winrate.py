@@ -9,12 +9,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from judges.aggregate import preferences
+from judges.aggregate import p_first, preferences
 from judges.pairwise import PairwiseJudge
 from judges.preflight import preflight
 from tenet.console import Console
 from tenet.ids import Json
-from tenet.records import Finish, Judgement, Outcome, Prompt, Sample
+from tenet.records import Finish, Judgement, Prompt, Sample
 from train.intervals import Estimate, mean, share
 
 
@@ -164,10 +164,10 @@ def _by_principle(duels: Sequence[Duel], judgements: Sequence[Judgement]) -> dic
     sides = {duel.trained.id: duel.prompt.id for duel in duels}
     heard: dict[tuple[str, str], dict[bool, float]] = defaultdict(dict)
     for one in judgements:
-        if one.principle is None or not one.outcome.is_opinion:
+        p = p_first(one)
+        if one.principle is None or p is None:
             continue
         first = one.first_id in sides
-        p = _p_first(one)
         heard[one.principle, one.first_id if first else one.second_id][first] = p if first else 1.0 - p
     both = {key: sum(found.values()) / 2 for key, found in heard.items() if len(found) == 2}
     rates: dict[str, Estimate] = {}
@@ -175,9 +175,3 @@ def _by_principle(duels: Sequence[Duel], judgements: Sequence[Judgement]) -> dic
         mine = {trained: value for (name, trained), value in both.items() if name == principle}
         rates[principle] = share([_vote(value) for value in mine.values()], [sides[trained] for trained in mine])
     return rates
-
-
-def _p_first(one: Judgement) -> float:
-    if one.p_first is not None:
-        return one.p_first
-    return {Outcome.FIRST: 1.0, Outcome.SECOND: 0.0}.get(one.outcome, 0.5)

@@ -115,6 +115,7 @@ def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evalu
         pocket=_is_pocket(run.config),
         owed=_owed(run),
         resume=run.command,
+        votes=verdicts.votes,
     )
 
 

@@ -14,7 +14,7 @@ from generate.report.model import CostRow, FunnelStep, Loss, StageRow
 from generate.report.walk import Tokens, Walked
 from generate.report.words import number, plural
 from tenet.ids import Json
-from tenet.records import Finish
+from tenet.records import Finish, Outcome
 from tenet.runs import Run
 
 Facts = tuple[tuple[str, str], ...]
@@ -44,7 +44,10 @@ MODES: Final = {
 def judge_facts(judge: Mapping[str, Json]) -> Facts:
     """Who judged, and how."""
     rows = [("Model", model_name(judge.get("model"))), ("Engine", judge.get("engine"))]
-    rows.append(("Reads", "the letter's probability, both orders averaged"))
+    options = judge.get("options")
+    written = isinstance(options, Mapping) and options.get("verdicts") == "text"
+    what = "the letter that it writes, as a vote without a probability" if written else "the letter's probability"
+    rows.append(("Reads", f"{what}, both orders averaged"))
     rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
     return _present(rows)
 
@@ -66,6 +69,8 @@ def funnel(found: Walked, read: Sequence[Loss], left_out: Sequence[Loss]) -> tup
     """The steps from prompts to pairs: `read` is what reading left out, `left_out` why a pair was not made."""
     verdicts = found.verdicts
     lost = Loss("failed or empty", found.unusable), Loss("same text as another response", found.identical)
+    opinions = sum(verdicts.outcomes[name.value] for name in Outcome if name.is_opinion)
+    voted = f"Text votes: {verdicts.votes:,} of {opinions:,} opinions have no probability." if verdicts.votes else ""
     cut = found.finishes.get(Finish.LENGTH.value, 0)
     note = f"Of these {cut:,} reached the token limit and are judged as they stand." if cut else ""
     comparable = found.samples - found.unusable - found.identical
@@ -81,7 +86,7 @@ def funnel(found: Walked, read: Sequence[Loss], left_out: Sequence[Loss]) -> tup
         FunnelStep("Responses to compare", comparable, "responses", _some(lost), note),
         FunnelStep(
             "Pairs with an opinion", verdicts.pairs, "pairs",
-            _some(unheard),
+            _some(unheard), voted,
         ),
         FunnelStep(
             "Preference pairs exported", found.pairs, "pairs",

@@ -21,7 +21,7 @@ class Findings:
     """A run in numbers.
 
     `calls` and `failed` count judge calls, `compared` the pairs asked about, `owed` rows planned and not recorded
-    yet, `anchors` human labels in the run.
+    yet, `anchors` human labels in the run, `votes` opinions without a probability.
     """
 
     prompts: int
@@ -41,6 +41,7 @@ class Findings:
     pocket: bool = False
     owed: int = 0
     resume: str = ""
+    votes: int = 0
 
     @property
     def asked(self) -> list[AttributeRow]:

@@ -104,9 +104,9 @@ class Positions:
     """What the order of showing did to the verdicts.
 
     `consistency`: share of questions where both orders name the same winner. `first_slot`: share of opinions won by
-    the slot shown first. `mean_gap`: mean of P(first) - 1/2. `grid[i][j]`: questions by P(winner better) when it
-    was shown first (column j) and second (row i), in equal bins of [0, 1]. `single` questions were answered in one
-    order only.
+    the slot shown first. `mean_gap`: mean of P(first) - 1/2, None where all opinions are votes. `grid[i][j]`:
+    questions by P(winner better) when it was shown first (column j) and second (row i), in equal bins of [0, 1].
+    `single` questions were answered in one order only.
     """
 
     questions: int
@@ -114,7 +114,7 @@ class Positions:
     single: int
     consistency: Rate
     first_slot: Rate
-    mean_gap: float
+    mean_gap: float | None
     grid: tuple[tuple[int, ...], ...]
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from generate.report.findings import Findings
 from generate.report.model import Level, Notice
 from generate.report.words import SPACE, between, change_between, percent, plural, points
+from judges.probability import vote_share
 
 FEW_PAIRS: Final = 100
 LOW_CONSISTENCY: Final = 0.8
@@ -102,6 +103,17 @@ def label_mass(found: Findings) -> Iterator[Notice]:
         yield Notice(Level.CAUTION, "Low label mass", body, mend)
 
 
+def votes(found: Findings) -> Iterator[Notice]:
+    """Opinions without a probability."""
+    if found.votes:
+        body = (
+            f"Text votes: {found.votes:,} of {found.calls:,} judge calls gave a letter and no probability. Two orders that agree"
+            f" count {percent(vote_share(1, 1))} for their winner, whether the judge was sure or not; two that differ, 50{SPACE}%."
+        )
+        mend = "For probabilities, judge on a server that gives log-probabilities (vLLM does) and leave options.verdicts out."
+        yield Notice(Level.CAUTION, "Labels without the judge's confidence", body, mend)
+
+
 def lengths(found: Findings) -> Iterator[Notice]:
     """Length wins although nobody asked for it."""
     if found.lengths is None or any(word in row.text.lower() for row in found.principles for word in _LENGTH_WORDS):
@@ -166,5 +178,5 @@ def standing(found: Findings) -> Iterator[Notice]:
 
 
 RULES: Final[tuple[Callable[[Findings], Iterator[Notice]], ...]] = (
-    unfinished, size, failures, order, label_mass, lengths, principles, training, standing,
+    unfinished, size, failures, order, label_mass, votes, lengths, principles, training, standing,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from generate.report.model import LabelMass, Margins, Positions
 from generate.report.tally import HistogramTally, MeanTally, RateTally, merge, share
+from judges.aggregate import p_first
 from judges.probability import logit
 from tenet.records import Judgement, Preference, Ranking
 
@@ -54,8 +55,8 @@ def questions(judgements: Iterable[Judgement]) -> list[Question]:
         first_is_a = one.first_id < one.second_id
         a, b = (one.first_id, one.second_id) if first_is_a else (one.second_id, one.first_id)
         place = found.setdefault((a, b, one.principle or ""), [None, None])
-        if one.outcome.is_opinion and one.p_first is not None:
-            place[0 if first_is_a else 1] = one.p_first if first_is_a else 1.0 - one.p_first
+        if (p := p_first(one)) is not None:
+            place[0 if first_is_a else 1] = p if first_is_a else 1.0 - p
     return [Question(*key, *orders) for key, orders in sorted(found.items())]
 
 
@@ -86,12 +87,12 @@ class PrincipleTally:
 
 
 class VerdictTally:
-    """Everything that the judgements of a run come to."""
+    """Everything that the judgements of a run come to. `votes` are opinions without a probability."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
         self.principles: defaultdict[str, PrincipleTally] = defaultdict(PrincipleTally)
-        self.compared = 0
+        self.compared = self.votes = 0
         self.pairs = 0
         self._certainty = HistogramTally(0.5, 1.0, _FINE)
         self._mass = HistogramTally(0.0, 1.0, _FINE)
@@ -123,10 +124,12 @@ class VerdictTally:
             self.outcomes[one.outcome.value] += 1
             if one.label_mass is not None:
                 self._mass.add(one.label_mass)
-            if one.outcome.is_opinion and one.p_first is not None:
+            if (p := p_first(one)) is not None:
                 opinions += 1
-                first += 0.5 if one.p_first == 0.5 else float(one.p_first > 0.5)
-                self._gap.add(one.p_first - 0.5)
+                first += 0.5 if p == 0.5 else float(p > 0.5)
+                self.votes += one.is_vote
+                if not one.is_vote:
+                    self._gap.add(p - 0.5)
         self._first.add(first, opinions)
 
     def _add_orders(self, asked: Sequence[Question]) -> None:
@@ -159,11 +162,11 @@ class VerdictTally:
     @property
     def positions(self) -> Positions | None:
         """What the order of showing did; None while no question was answered in both orders."""
-        agreed, first, gap = self._agreed.rate, self._first.rate, self._gap.mean
-        if agreed is None or first is None or gap is None:
+        agreed, first = self._agreed.rate, self._first.rate
+        if agreed is None or first is None:
             return None
         grid = tuple(tuple(row) for row in self._grid)
-        return Positions(self._both, self._flips, self._single, agreed, first, gap, grid)
+        return Positions(self._both, self._flips, self._single, agreed, first, self._gap.mean, grid)
 
     @property
     def label_mass(self) -> LabelMass | None:

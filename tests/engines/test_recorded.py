@@ -5,12 +5,15 @@ import json
 import pytest
 
 from engines.base import Request, SamplingParams
+from engines.http import HttpEngine
 from engines.prompting import untrusted
 from engines.recorded import RecordingEngine
 from engines.recording import PARQUET_FILE, ROWS_FILE
 from engines.registry import create_engine
+from engines.scripted_server import scripted_server
 from tenet.errors import InvalidInput, MissingInput, UsageError
 from tenet.records import Finish
+from tests.engines.http_world import questions
 
 PARAMS = SamplingParams(max_tokens=9)
 
@@ -50,6 +53,20 @@ def test_what_was_never_asked_is_an_error_result(recorded):
         assert engine.generate(asked[:1], SamplingParams(max_tokens=8))[0].error
         assert engine.read_labels(asked[:1], labels[:1])[0].error
         assert engine.read_labels(other, labels)[0].error == "", "a label read has no seed"
+
+
+def test_a_text_vote_stays_one(tmp_path):
+    """A vote that came back as log-probabilities would be a certainty."""
+    folder, options = tmp_path / "recording", {"api": "chat", "verdicts": "text"}
+    with scripted_server(no_logprobs=True) as server:
+        inner = HttpEngine("scripted", base_url=[server.base_url], options=options)
+        with RecordingEngine(inner, folder) as engine:
+            asked = questions(engine.tokenizer, 2)
+            labels = engine.tokenizer.label_set(["A", "B"])
+            reads = engine.read_labels(asked, labels)
+    assert {read.kind for read in reads} == {"text"}
+    with create_engine("recorded", str(folder)) as engine:
+        assert engine.read_labels(asked, labels) == reads
 
 
 def test_parquet_replays_too(recorded):

@@ -54,9 +54,40 @@ def test_failures_are_no_votes(outcome: Outcome) -> None:
     assert found.judgements == 1
 
 
-def test_a_verdict_without_a_probability_is_a_whole_vote() -> None:
-    votes = [judgement("a", "b", None, outcome=Outcome.FIRST), judgement("b", "a", None, outcome=Outcome.TIE)]
-    assert only(preferences(votes, ONE)).p_a == pytest.approx(0.75)
+@pytest.mark.parametrize(
+    ("there", "back", "p_a", "flipped"),
+    [
+        (Outcome.FIRST, Outcome.SECOND, 0.75, False),
+        (Outcome.SECOND, Outcome.FIRST, 0.25, False),
+        (Outcome.FIRST, Outcome.FIRST, 0.5, True),
+        (Outcome.FIRST, Outcome.TIE, 0.625, False),
+        (Outcome.FIRST, None, 0.75, False),
+    ],
+)
+def test_votes_without_a_probability_are_never_certain(
+    there: Outcome, back: Outcome | None, p_a: float, flipped: bool
+) -> None:
+    votes = [judgement("a", "b", None, outcome=there)]
+    votes += [judgement("b", "a", None, outcome=back)] if back else []
+    found = only(preferences(votes, ONE))
+    assert (found.p_a, found.flipped, found.judgements) == (p_a, flipped, len(votes))
+    assert (found.p_shown_b is None) == (back is None)
+
+
+def test_votes_of_one_order_are_counted_together_before_the_orders_are_averaged() -> None:
+    people = [judgement("a", "b", None, outcome=Outcome.FIRST if n else Outcome.SECOND, n=n) for n in range(4)]
+    found = only(preferences([*people, judgement("b", "a", 0.4)], ONE))
+    assert found.p_shown_a == pytest.approx(3.5 / 5)  # 3 of 4
+    assert found.p_a == pytest.approx((3.5 / 5 + 0.6) / 2)
+    mixed = only(preferences([*people, judgement("a", "b", 0.9, n=9)], ONE))
+    assert mixed.p_shown_a == pytest.approx((4 * 3.5 / 5 + 0.9) / 5)
+
+
+def test_two_votes_that_agree_decide() -> None:
+    file = constitution_of(principle("safe", tier=Tier.RULE), principle("kind"))
+    rule = [judgement("a", "b", None, principle="safe", outcome=Outcome.FIRST)]
+    rule += [judgement("b", "a", None, principle="safe", outcome=Outcome.SECOND)]
+    assert only(preferences([*rule, *votes_for(0.1, "kind")], file)).p_a == 0.75
 
 
 def test_repeats_of_an_order_are_averaged_before_the_orders_are() -> None:

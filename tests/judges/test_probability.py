@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from judges.probability import LOGIT_CLIP, logit, mean, pool, sigmoid
+from judges.probability import LOGIT_CLIP, logit, mean, pool, sigmoid, vote_share
 
 
 def test_sigmoid_and_logit_undo_each_other() -> None:
@@ -36,6 +36,12 @@ def test_pool_passes_a_lone_probability_on_unclipped() -> None:
 
 def test_a_saturated_probability_cannot_outvote_by_more_than_the_clip() -> None:
     assert logit(pool([1.0, 0.1], [1.0, 1.0])) == pytest.approx((LOGIT_CLIP - math.log(9)) / 2)
+
+
+def test_votes_come_to_a_share_that_is_never_certain() -> None:
+    assert [vote_share(named, 1) for named in (0, 0.5, 1)] == [0.25, 0.5, 0.75]
+    assert vote_share(9, 10) == pytest.approx(9.5 / 11)
+    assert vote_share(10, 10) < 1.0
 
 
 def test_mean_does_not_depend_on_order() -> None:
