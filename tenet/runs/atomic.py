@@ -57,6 +57,10 @@ def storage(path: Path) -> Iterator[None]:
         raise StorageFailed(f"{path}: {cause}. {SAFE}", hint=cure) from error
 
 
+class CorruptShard(Exception):
+    """A shard that does not read back; its stage sets it aside."""
+
+
 def fsync_file(path: Path) -> None:
     """Have the file's content reach the disk."""
     _fsync(path, os.O_RDONLY)

@@ -52,6 +52,9 @@ class Codec(Generic[R]):
     Raises:
         TypeError: a field's type cannot be carried, or no field is required (a row without a record could not
             be told apart).
+
+    `stand_ins` are, by column, the plain values for one that a file lacks: its field's default, else None; columns
+    in `must_be_there` have none.
     """
 
     def __init__(self, record_type: type[R]) -> None:
@@ -62,6 +65,15 @@ class Codec(Generic[R]):
         if not required:
             raise TypeError(f"{record_type.__name__} has no required field")
         self._required = required[0]
+        fields = dataclasses.fields(record_type)
+        self.stand_ins = tuple(
+            _stand_in(column, field.default) for column, field in zip(self.columns, fields, strict=True)
+        )
+        self.must_be_there = frozenset(
+            column.name
+            for column, field in zip(self.columns, fields, strict=True)
+            if field.default is dataclasses.MISSING and not column.optional
+        )
         self._outcome = _outcome_field(record_type)
 
     @property
@@ -106,6 +118,10 @@ class Codec(Generic[R]):
             cast("Plain", json.loads(cast("str", value))) if column.nested and value is not None else value
             for column, value in zip(self.columns, values, strict=True)
         )
+
+
+def _stand_in(column: Column, default: object) -> Plain:
+    return None if default is dataclasses.MISSING else _named(column, default)
 
 
 def _sql(column: Column, value: Plain) -> SqlValue:

@@ -20,9 +20,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Generic
 
-from tenet.errors import StorageFailed
-from tenet.runs.atomic import fsync_folder, make_folder, storage
+from tenet.errors import StorageFailed, UsageError
+from tenet.runs.atomic import CorruptShard, fsync_folder, make_folder, storage
 from tenet.runs.codec import Codec, R, SqlValue
+from tenet.runs.earlier import arranged, places
 from tenet.runs.filesystem import is_local
 from tenet.runs.row import Counts, Failure, Row
 
@@ -32,17 +33,15 @@ BUSY_SECONDS = 30.0
 _DAMAGE = frozenset({0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class CorruptShard(Exception):
-    """A shard that does not read back; the stage sets it aside."""
-
-
 class OpenShard(Generic[R]):
     """Rows by key, in one SQLite file, safe for use from several threads of one process.
 
-    A reader (`read_only`) may look on while the writer of another process works; it mends nothing.
+    A reader (`read_only`) may look on while the writer of another process works; it mends nothing. Columns that an
+    earlier version did not have are filled in; a writer takes them into the file first.
 
     Raises:
-        CorruptShard: the file is no sound SQLite database, or holds other columns than the record type's.
+        CorruptShard: the file is no sound SQLite database of ours.
+        UsageError: its columns do not fit the record type; see `tenet.runs.earlier`.
         StorageFailed: the disk is full or not writable.
     """
 
@@ -52,7 +51,9 @@ class OpenShard(Generic[R]):
         self._codec = codec
         self._lock = threading.Lock()
         names = (*BOOKS, "_crc", *codec.names)
-        self._select = f"SELECT {', '.join(map(_quoted, names))} FROM rows"  # noqa: S608 - names of our own fields
+        self._select = _select(names)
+        self._where: Sequence[int | None] = range(len(codec.names))
+        self._stand_ins = codec.to_sql(codec.stand_ins)
         marks = ", ".join("?" * len(names))
         self._insert = f"INSERT OR REPLACE INTO rows ({', '.join(map(_quoted, names))}) VALUES ({marks})"  # noqa: S608
         fresh = not read_only and not path.exists()
@@ -66,6 +67,8 @@ class OpenShard(Generic[R]):
             if not read_only:
                 _configure(self._connection, is_local(path.parent))
                 self._prepare(fresh, names)
+            else:
+                self._fit()
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise self._explained(error) from error
@@ -131,12 +134,44 @@ class OpenShard(Generic[R]):
                 raise CorruptShard(verdict)
         types = [*("TEXT", "INTEGER", "INTEGER", "TEXT", "TEXT"), "INTEGER", *(c.sql_type for c in self._codec.columns)]
         body = ", ".join(f"{_quoted(name)} {kind}" for name, kind in zip(names, types, strict=True))
-        connection.execute(f"CREATE TABLE IF NOT EXISTS rows ({body}, PRIMARY KEY (_key))")
-        held = [name for _, name, *_ in connection.execute("PRAGMA table_info(rows)")]
-        if held != list(names):
-            raise CorruptShard(f"columns are {', '.join(held)}; this version expects {', '.join(names)}")
+        create = f"CREATE TABLE IF NOT EXISTS rows ({body}, PRIMARY KEY (_key))"
+        connection.execute(create)
+        fits = self._fit()
         if not fresh:
             self._drop_damaged()
+        if not fits:
+            self._renew(create, names)
+
+    def _fit(self) -> bool:
+        """Find out how the file's columns lie; false where they are not quite this version's."""
+        first = [*BOOKS, "_crc"]
+        held = [name for _, name, *_ in self._connection.execute("PRAGMA table_info(rows)")]
+        if not held:  # its writer has not begun
+            return True
+        if held[: len(first)] != first:
+            raise CorruptShard(f"columns are {', '.join(held)}; this version expects {', '.join(first)} first")
+        self._select = _select(held)
+        try:
+            self._where = places(self._codec, held[len(first) :], self.path)
+        except UsageError:
+            if not all(map(_sound, self._connection.execute(self._select))):
+                raise CorruptShard(f"columns are {', '.join(held)}, and rows are damaged") from None
+            raise
+        return held[len(first) :] == list(self._codec.names)
+
+    def _renew(self, create: str, names: Sequence[str]) -> None:
+        """Take the columns that are missing into the file; a crash leaves it as it was."""
+        with self._transaction() as connection:
+            rows = [(values[: len(BOOKS)], self._arranged(values)) for values in connection.execute(self._select)]
+            connection.execute("DROP TABLE rows")
+            connection.execute(create)
+            connection.executemany(
+                self._insert, [(*books, _checksum((*books, *values)), *values) for books, values in rows]
+            )
+        self._select, self._where = _select(names), range(len(self._codec.names))
+
+    def _arranged(self, values: Sequence[SqlValue]) -> list[SqlValue]:
+        return arranged(values[len(BOOKS) + 1 :], self._where, self._stand_ins)
 
     def _explained(self, error: sqlite3.DatabaseError) -> Exception:
         """Tell a damaged file from a disk that cannot be written; our statements are fixed, so what SQLite
@@ -174,7 +209,7 @@ class OpenShard(Generic[R]):
         if not _sound(values):
             raise CorruptShard(f"row {values[0]}: checksum does not match")
         key, ok, attempts, reason = values[:4]
-        record = self._codec.decode(self._codec.from_sql(values[len(BOOKS) + 1 :]))
+        record = self._codec.decode(self._codec.from_sql(self._arranged(values)))
         return Row(str(key), record, bool(ok), int(attempts or 0), str(reason))
 
     def _query(self, query: str) -> list[tuple[SqlValue, ...]]:
@@ -245,6 +280,10 @@ def _configure(connection: sqlite3.Connection, local: bool) -> None:
     if sys.platform == "darwin":
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA checkpoint_fullfsync=ON")
+
+
+def _select(names: Sequence[str]) -> str:
+    return f"SELECT {', '.join(map(_quoted, names))} FROM rows"  # noqa: S608 - quoted
 
 
 def _quoted(name: str) -> str:

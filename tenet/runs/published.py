@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenet.ids import file_digest
-from tenet.runs.atomic import aside, fsync_file, replace, storage
+from tenet.runs.atomic import CorruptShard, aside, fsync_file, replace, storage
 from tenet.runs.codec import Codec, R
-from tenet.runs.opened import CorruptShard
+from tenet.runs.earlier import arranged, places
 from tenet.runs.row import Counts, Row
 
 if TYPE_CHECKING:
@@ -91,19 +91,20 @@ def verify(path: Path, entry: ShardEntry) -> None:
 
 
 def read_parquet(path: Path, codec: Codec[R]) -> list[Row[R]]:
-    """Every row of a published shard, in the order of keys.
+    """Every row of a published shard, in the order of keys; columns that an earlier version did not have are filled in.
 
     Raises:
-        CorruptShard: it is no Parquet file, or holds other columns than the record type's.
+        CorruptShard: it is no Parquet file of ours.
+        UsageError: its columns do not fit the record type; see `tenet.runs.earlier`.
     """
     table = _read(path, None)
-    if table.schema.names != [*BOOKS, *codec.names]:
-        raise CorruptShard(
-            f"columns are {', '.join(table.schema.names)}; this version expects {', '.join(codec.names)}"
-        )
+    names = table.schema.names
+    if tuple(names[: len(BOOKS)]) != BOOKS:
+        raise CorruptShard(f"columns are {', '.join(names)}; this version expects {', '.join(BOOKS)} first")
+    where = places(codec, names[len(BOOKS) :], path)
     columns = [column.to_pylist() for column in table.columns]
     return [
-        Row(key, codec.decode(values), ok, attempts, reason)
+        Row(key, codec.decode(arranged(values, where, codec.stand_ins)), ok, attempts, reason)
         for key, ok, attempts, reason, *values in zip(*columns, strict=True)
     ]
 
@@ -122,7 +123,7 @@ def entry_of(path: Path, codec: Codec[R]) -> ShardEntry:
     """Make the manifest's entry for a file that is there without one (the manifest was lost).
 
     Raises:
-        CorruptShard: the file does not read back.
+        CorruptShard, UsageError: see `read_parquet`.
     """
     rows = read_parquet(path, codec)
     return ShardEntry(path.stat().st_size, file_digest(path), _count(codec, rows))

@@ -20,10 +20,10 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from tenet.runs.atomic import fsync_folder, remove, storage, sweep
+from tenet.runs.atomic import CorruptShard, fsync_folder, remove, storage, sweep
 from tenet.runs.codec import Codec, R
 from tenet.runs.manifest import ManifestFile
-from tenet.runs.opened import CorruptShard, remove_database
+from tenet.runs.opened import remove_database
 from tenet.runs.published import ShardEntry, entry_of, verify
 
 

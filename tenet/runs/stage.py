@@ -16,12 +16,12 @@ from typing import Generic
 
 from tenet.errors import MissingInput, UsageError
 from tenet.ids import digest
-from tenet.runs.atomic import make_folder, remove, storage
+from tenet.runs.atomic import CorruptShard, make_folder, remove, storage
 from tenet.runs.atomic import replace as replace_file
 from tenet.runs.codec import Codec, R
 from tenet.runs.lock import FileLock
 from tenet.runs.manifest import Manifest, ManifestFile, StageEntry
-from tenet.runs.opened import CorruptShard, OpenShard, peek_counts, remove_database
+from tenet.runs.opened import OpenShard, peek_counts, remove_database
 from tenet.runs.published import read_books, read_parquet, verify, write_aside, write_parquet
 from tenet.runs.recovery import recover, set_aside
 from tenet.runs.row import Counts, Failure, Row
