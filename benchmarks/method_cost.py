@@ -44,7 +44,7 @@ from pocket import JUDGE_PATH
 from pocket.plan import draw_prompts
 from pocket.world import KIND_SHARES, draw_plan, reply
 from tenet.console import Console
-from tenet.ids import content_id
+from tenet.ids import Json, content_id
 from tenet.records import Finish, Message, Prompt, Sample
 from tenet.runconfig import SamplesConfig, ScheduleConfig
 
@@ -217,7 +217,7 @@ def mean(values: Sequence[int]) -> float:
 
 def show(found: Sequence[Cost], console: Console) -> None:
     """Print a row a method and number of responses."""
-    rows = []
+    rows: list[list[Json]] = []
     for one in found:
         rated = next(
             other for other in found if other.method.startswith("ratings") and other.responses == one.responses
@@ -230,7 +230,7 @@ def show(found: Sequence[Cost], console: Console) -> None:
         ])  # fmt: skip
     columns = ["N", "method", "calls", "prompt tokens", "cached", "completion", "price", "to ratings", "no cache", "pairs",
                "calls a pair", "price a pair"]  # fmt: skip
-    console.table(columns, [list(row) for row in rows], title="per prompt")
+    console.table(columns, rows, title="per prompt")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -62,10 +62,14 @@ class SamplingParams:
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt as token ids, and the seed of its own random draw (ignored at temperature 0 and by label reads)."""
+    """A prompt as token ids, and the seed of its own random draw (ignored at temperature 0 and by label reads).
+
+    Requests of one `group` begin alike (they are about one prompt); hosts of several servers keep them together. It changes no answer.
+    """
 
     tokens: TokenIds
     seed: int = 0
+    group: str = ""
 
 
 @dataclass(frozen=True)

@@ -379,22 +379,29 @@ def pulled(
 ) -> Iterator[tuple[int, R]]:
     """Feed a flow as it has room, and give its results as they are ready; prompts that cannot fit never reach it.
 
+    A job holds requests that should go to one server; what is left of a server's is sent at the end.
+
     Raises:
         EngineError: no server can be used any more; what was answered before has been given.
     """
     source = iter(requests)
     inbox = flow.inbox
+    waiting: dict[int | None, list[tuple[int, Request]]] = {}
     taken = unanswered = 0
     ended = False
     while not ended or unanswered:
-        if not ended and unanswered < flow.appetite * group:
+        if not ended and unanswered < flow.appetite * group + flow.homes.ahead:
             chunk = list(islice(source, group))
             ended = len(chunk) < group
             fit = fitting(chunk, max_length)
-            if fit.places:
-                sent = [chunk[place] for place in fit.places]
-                flow.put(Job([taken + place for place in fit.places], sent, plan.encode(sent)))
-                unanswered += len(sent)
+            for place in fit.places:
+                waiting.setdefault(flow.homes.of(chunk[place].group), []).append((taken + place, chunk[place]))
+            for home, held in waiting.items():
+                while held and (ended or len(held) >= group):
+                    places, sent = zip(*held[:group], strict=True)
+                    del held[:group]
+                    flow.put(Job(places, sent, plan.encode(sent), home))
+                    unanswered += len(sent)
             first = taken
             taken += len(chunk)
             for place, problem in fit.problems.items():

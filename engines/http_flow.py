@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception
 
 from engines.base import Request
+from engines.http_affinity import Homes, Waiting
 from engines.http_client import Client, Endpoint
 from engines.http_failures import Failure, Trouble, together
 from engines.http_loop import Inbox, LoopThread, Outbox
@@ -56,11 +57,12 @@ class Plan(Protocol[P_co]):
 
 @dataclass(slots=True)
 class Job:
-    """Requests that go out together, with their places in the stream."""
+    """Requests that go out together, with their places in the stream, and the place of the server that they should go to."""
 
     places: Sequence[int]
     requests: Sequence[Request]
     body: bytes
+    home: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Flow(Generic[R]):
         self._client = client
         self._plan = plan
         self._lanes = [Lane(*pair) for pair in zip(client.endpoints, windows, strict=True)]
+        self._waiting: Waiting[Job] = Waiting(len(self._lanes), most)
+        self.homes = Homes([endpoint.base for endpoint in client.endpoints])
         self._most = most
         self._patience = patience
         self._dead = dead
@@ -138,11 +142,26 @@ class Flow(Generic[R]):
                 self._take(lane, now)
                 self._waiters.popleft().set_result(lane)
                 continue
-            job = self._outbox.take()
-            if job is None:
+            found = self._next(lane, now)
+            if found is None:
                 return
+            lane, job = found
             self._take(lane, now)
             self._spawn(self._run(job, lane))
+
+    def _next(self, lane: Lane, now: float) -> tuple[Lane, Job] | None:
+        """A job that was never tried and the server that it goes to, of several its own if there is room; `lane` is one with room."""
+        if len(self._lanes) == 1:
+            job = self._outbox.take()
+            return None if job is None else (lane, job)
+        while (job := self._outbox.take()) is not None:
+            self._waiting.put(job)
+        found = self._waiting.take([
+            (place, lane.window.in_flight / lane.window.limit, lane.window.in_flight)
+            for place, lane in enumerate(self._lanes)
+            if lane.open(now)
+        ])  # fmt: skip
+        return None if found is None else (self._lanes[found[0]], found[1])
 
     def _lane(self, now: float) -> Lane | None:
         """The server with the emptiest window; None, and an alarm if a rest will end, where none is open."""

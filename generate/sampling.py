@@ -75,7 +75,7 @@ class Policy:
                 prompt.id,
                 index,
                 self.name,
-                Request(tokens, own),
+                Request(tokens, own, prompt.id),
             )
 
 

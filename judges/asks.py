@@ -50,7 +50,7 @@ class Ask:
     @property
     def request(self) -> Request:
         """What an engine takes; the seed follows from the key."""
-        return Request(self.tokens, int(self.key[:8], 16) & 0x7FFF_FFFF)
+        return Request(self.tokens, int(self.key[:8], 16) & 0x7FFF_FFFF, self.prompt_id)
 
 
 A = TypeVar("A", bound=Ask)
