@@ -1,8 +1,9 @@
 """Any OpenAI-compatible server, or several with the same model, as an engine.
 
 A server that is vLLM gets prompts as token ids and gives each label's own log-probability. Other servers give the most probable tokens
-(`completions`, by token ids; `chat`, by messages), or only text (`verdicts: text`). Requests go through a sliding window over all servers
-(`engines.http_flow`); prompts are taken as there is room, so memory does not grow with their number. Knows no judging.
+(`completions`, by token ids, or where it takes none by text; `chat`, by messages), or only text (`verdicts: text`). Requests go through a
+sliding window over all servers (`engines.http_flow`); prompts are taken as there is room, so memory does not grow with their number.
+Knows no judging.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -46,6 +48,7 @@ from engines.http_wire import (
     id_frame,
     letter_fields,
     refuse_prefill,
+    text_prompt,
 )
 from engines.places import Place, address
 from engines.prompting import ChatTokenizer, trusted
@@ -60,6 +63,11 @@ _SINGLE: Final = 256
 _BATCHED: Final = 16
 _PROMPTS: Final = 50
 _UNKNOWN_LENGTH: Final = 1 << 30
+_TEXTS: Final = 2048
+_CONTROL: Final = (
+    "the prompt cannot be sent as text (options.prompts): the server's tokenizer would read control tokens out of what is no "
+    "template, or another text"
+)
 _MASKS: Final = "the server restricts what the model may write; take that out of its settings"
 _NEUTRAL: Final[dict[str, Json]] = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 """vLLM would else draw by the model's generation_config.json."""
@@ -68,7 +76,9 @@ _NEUTRAL: Final[dict[str, Json]] = {"top_k": -1, "min_p": 0.0, "repetition_penal
 class HttpEngine(Engine):
     """A model behind one or several OpenAI-compatible servers; nothing is asked of them before it is needed.
 
-    Options: `api` (auto, vllm, completions, chat); `verdicts` (logprobs; text takes the letter that the model writes; none for a model
+    Options: `api` (auto, vllm, completions, chat); `prompts` (ids; text for a `completions` server that takes no token ids: a prompt
+    out of which `tokenizer` would read control tokens that are not the template's is refused, which protects as far as the server's
+    tokenizer is the same); `verdicts` (logprobs; text takes the letter that the model writes; none for a model
     that only completes); `tokenizer`, a folder or hub id, with `revision` (the model's name); `api_key_env`, the environment variable that
     holds the key (OPENAI_API_KEY); `max_in_flight`, most requests at once, found by trial below that (256; 16 a server where
     requests carry many prompts), or `in_flight`, that many without trial; `prompts_per_request` of label reads (50 on vLLM, else 1);
@@ -97,6 +107,8 @@ class HttpEngine(Engine):
         self._prefill = prefill
         self._options = chosen
         self._verdicts: str = chosen.get("verdicts") or "logprobs"
+        self._as_text = chosen.get("prompts") == "text"
+        self._text_of = lru_cache(_TEXTS)(self._made_text)
         self._variable: str = chosen.get("api_key_env") or DEFAULT_KEY
         self._limits = Limits(*(float(chosen.get(name) or default) for name, default in SECONDS.items()))
         self._patience = Patience(int(chosen.get("tries") or 5), float(chosen.get("backoff") or 0.5))
@@ -118,7 +130,7 @@ class HttpEngine(Engine):
         """What identifies the model and how it is read; addresses, keys and timings play no part."""
         api = self._resolved()
         tokenizer, files = self._prompts()
-        parameters: dict[str, Json] = {"api": api, "protection": "text" if api == "chat" else "ids"}
+        parameters: dict[str, Json] = {"api": api, "protection": "text" if api == "chat" or self._as_text else "ids"}
         if self._verdicts == "text":
             parameters["verdicts"] = "text"
         elif self._verdicts == "logprobs" and api != "vllm":
@@ -315,7 +327,7 @@ class HttpEngine(Engine):
     def _label_plan(self, labels: Sequence[TokenIds]) -> LabelPlan:
         api = self._resolved()
         if self._verdicts == "text":
-            frame = self._chat_frame(letter_fields()) if api == "chat" else id_frame(self._model, "", letter_fields())
+            frame = self._chat_frame(letter_fields()) if api == "chat" else self._frame("", letter_fields())
             return LabelPlan(frame, by_letter(self._texts(labels)))
         one: dict[str, Json] = {"max_tokens": 1, "temperature": 0}
         if api == "vllm":
@@ -323,7 +335,7 @@ class HttpEngine(Engine):
             ids: dict[str, Json] = {"logprobs": 1, "logprob_token_ids": wanted, "return_tokens_as_token_ids": True}
             return LabelPlan(id_frame(self._model, "", {**one, **ids}), by_ids(labels))
         if api == "completions":
-            frame = id_frame(self._model, "", {**one, "logprobs": self._top})
+            frame = self._frame("", {**one, "logprobs": self._top})
         else:
             frame = self._chat_frame({**one, "logprobs": True, "top_logprobs": self._top})
         return LabelPlan(frame, by_text(self._texts(labels)))
@@ -340,9 +352,25 @@ class HttpEngine(Engine):
         if api == "chat":
             frame = self._chat_frame(fields)
         else:
-            frame = id_frame(self._model, api, {**fields, **(_NEUTRAL if api == "vllm" else {})})
+            frame = self._frame(api, {**fields, **(_NEUTRAL if api == "vllm" else {})})
         limit = self.max_length
         return TextPlan(frame, params, lambda request: limit - len(request.tokens), seeded=True)
+
+    def _frame(self, api: str, fields: Mapping[str, Json]) -> Frame:
+        """Bodies of /completions."""
+        if not self._as_text:
+            return id_frame(self._model, api, fields)
+
+        def prompt(requests: Sequence[Request]) -> str:
+            return text_prompt([self._text_of(request.tokens) or "" for request in requests])
+
+        return Frame("/completions", {"model": self._model, **fields}, prompt)
+
+    def _made_text(self, tokens: TokenIds) -> str | None:
+        return self.tokenizer.as_text(tokens)
+
+    def _unsendable(self, request: Request) -> str:
+        return _CONTROL if self._as_text and self._text_of(request.tokens) is None else ""
 
     def _chat_frame(self, fields: Mapping[str, Json]) -> Frame:
         kwargs: dict[str, Json] = {"chat_template_kwargs": self._chat_kwargs} if self._chat_kwargs else {}
@@ -367,7 +395,7 @@ class HttpEngine(Engine):
         flow = Flow(thread, client, plan, windows, most, self._patience, self._cures.of)
         self._streams.append(windows)
         try:
-            yield from pulled(flow, plan, requests, group, self.max_length)
+            yield from pulled(flow, plan, requests, group, self.max_length, self._unsendable)
         finally:
             flow.close()
             self._streams.remove(windows)
@@ -375,7 +403,12 @@ class HttpEngine(Engine):
 
 
 def pulled(
-    flow: Flow[R], plan: Plan[R], requests: Iterable[Request], group: int, max_length: int
+    flow: Flow[R],
+    plan: Plan[R],
+    requests: Iterable[Request],
+    group: int,
+    max_length: int,
+    unsendable: Callable[[Request], str],
 ) -> Iterator[tuple[int, R]]:
     """Feed a flow as it has room, and give its results as they are ready; prompts that cannot fit never reach it.
 
@@ -394,7 +427,8 @@ def pulled(
             chunk = list(islice(source, group))
             ended = len(chunk) < group
             fit = fitting(chunk, max_length)
-            for place in fit.places:
+            problems = fit.problems | {place: words for place in fit.places if (words := unsendable(chunk[place]))}
+            for place in (place for place in fit.places if place not in problems):
                 waiting.setdefault(flow.homes.of(chunk[place].group), []).append((taken + place, chunk[place]))
             for home, held in waiting.items():
                 while held and (ended or len(held) >= group):
@@ -404,7 +438,7 @@ def pulled(
                     unanswered += len(sent)
             first = taken
             taken += len(chunk)
-            for place, problem in fit.problems.items():
+            for place, problem in problems.items():
                 yield first + place, plan.failed(chunk[place], problem)
         elif not inbox.items:
             inbox.wait()

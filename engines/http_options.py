@@ -14,6 +14,7 @@ _NUMBER: Final = (int, float)
 OPTIONS: Final[Kinds] = {
     "api": str,
     "verdicts": str,
+    "prompts": str,
     "tokenizer": str,
     "revision": str,
     "api_key_env": str,
@@ -30,6 +31,7 @@ OPTIONS: Final[Kinds] = {
     "trust_env": bool,
 }
 APIS: Final = ("auto", "vllm", "completions", "chat")
+PROMPTS: Final = ("ids", "text")
 VERDICTS: Final = ("logprobs", "text", "none")
 DEFAULT_KEY: Final = "OPENAI_API_KEY"
 _KEYLIKE: Final = re.compile(r"(api_?)?key|.*token|authorization|headers?|password|secret", re.IGNORECASE)
@@ -55,9 +57,14 @@ def http_options(options: Mapping[str, Json]) -> dict[str, Any]:
             hint="name the variable, not the key: api_key_env: OPENAI_API_KEY",
         )
     chosen = checked("http", options, OPTIONS)
-    for name, values in (("api", APIS), ("verdicts", VERDICTS)):
+    for name, values in (("api", APIS), ("verdicts", VERDICTS), ("prompts", PROMPTS)):
         if chosen.get(name) is not None and chosen[name] not in values:
             raise UsageError(f"options of the engine http: {name}: {chosen[name]!r} is none of {', '.join(values)}")
+    if chosen.get("prompts") == "text" and chosen.get("api") != "completions":
+        raise UsageError(
+            "options of the engine http: prompts: text is for a server with /completions that takes no token ids",
+            hint="set api: completions and name the model's tokenizer, or leave prompts out",
+        )
     low = [
         name for name, value in chosen.items() if OPTIONS[name] in (int, _NUMBER) and value is not None and value <= 0
     ]

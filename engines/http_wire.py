@@ -69,6 +69,11 @@ def token_prompt(requests: Sequence[Request]) -> str:
     return f'"prompt": {id_prompt(requests)}'
 
 
+def text_prompt(texts: Sequence[str]) -> str:
+    """The prompt field of /completions for a server that tokenises by itself."""
+    return f'"prompt": {json.dumps(texts[0] if len(texts) == 1 else texts, ensure_ascii=False)}'
+
+
 class LabelPlan:
     """Reads labels: `read` makes a result of one choice."""
 
@@ -76,7 +81,7 @@ class LabelPlan:
         self.path = frame.path
         self._frame = frame
         self._read = read
-        whole = frame.body(()) if frame.path == "/completions" else b""
+        whole = frame.body(()) if frame.prompt is token_prompt else b""
         self._head, _, self._tail = whole.partition(b'"prompt": []')
 
     def encode(self, requests: Sequence[Request]) -> bytes:

@@ -8,7 +8,7 @@ Models without a chat template get a plain one, which `template_hash` and `templ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -77,6 +77,24 @@ class ChatTokenizer:
         text = self._tokenizer.decode(ids, skip_special_tokens=skip_special, clean_up_tokenization_spaces=False)
         return str(text)
 
+    def as_text(self, tokens: TokenIds) -> str | None:
+        """The text of a prompt for a server that tokenises by itself; None where it would not read this prompt out of it.
+
+        A server's tokenizer finds control tokens wherever they are spelled, so an untrusted span that spells one would yield
+        it, and could open a turn of its own. Therefore the text is tokenised back as a server does it: control tokens must come
+        out as they are here, one for one, and the same text, white space apart (SentencePiece puts some in front). Where spans
+        are cut into other tokens than here is no matter.
+        """
+        start = self._server_start
+        body = tokens[len(start) :] if tokens[: len(start)] == start else tokens
+        text = self.decode(body, skip_special=False)
+        back = self._tokenizer.encode(text, add_special_tokens=True)
+        control = self.control_ids
+        if [token for token in back if token in control] != [token for token in tokens if token in control]:
+            return None
+        told, read = (self.decode(ids, skip_special=False) for ids in (tokens, back))
+        return text if "".join(told.split()) == "".join(read.split()) else None
+
     def count(self, text: str) -> int:
         """How many tokens a text takes as an untrusted span."""
         return len(self._chunk(untrusted(text), False)) if text else 0
@@ -139,6 +157,10 @@ class ChatTokenizer:
         if hasattr(self._tokenizer, "save_pretrained"):
             self._tokenizer.save_pretrained(str(folder))
 
+    @cached_property
+    def _server_start(self) -> TokenIds:
+        return _start_ids(self._tokenizer)
+
     def _tail(self) -> str:
         """The text after the last turn of an opened prompt."""
         last = self._template.layout(("user",))[-1]
@@ -163,7 +185,7 @@ def _slot_spans(slot: Slot, spans: Sequence[Span]) -> list[Span]:
 
 
 def _start_ids(tokenizer: TokenizerLike) -> TokenIds:
-    """What the tokenizer itself puts in front of a text (a beginning-of-text token), for prompts without a chat template."""
+    """What the tokenizer itself puts in front of a text (a beginning-of-text token)."""
     bare = tokenizer.encode("a", add_special_tokens=False)
     full = tokenizer.encode("a", add_special_tokens=True)
     for place in range(len(full) - len(bare) + 1):

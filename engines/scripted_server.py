@@ -327,6 +327,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kinds", nargs="+", default=[], metavar="KIND", help=f"faults to use: {', '.join(Fault)}")
     parser.add_argument("--for-good", action="store_true", help="faults stay, instead of coming the first time only")
     parser.add_argument("--plain", action="store_true", help="a server without vLLM's additions")
+    parser.add_argument("--no-ids", action="store_true", help="take prompts as text only, not as token ids")
     parser.add_argument("--no-logprobs", action="store_true", help="never give log-probabilities")
     parser.add_argument(
         "--max-length", type=int, default=65_536, metavar="N", help="most tokens of a prompt and its answer"
@@ -350,7 +351,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until killed."""
     args = _parser().parse_args(arguments)
     engine = ScriptedEngine(args.rule, options={"position_bias": args.position_bias, "max_length": args.max_length})
-    style = Style(args.model, vllm=not args.plain, logprobs=not args.no_logprobs, max_length=args.max_length)
+    style = Style(
+        args.model, vllm=not args.plain, logprobs=not args.no_logprobs, max_length=args.max_length, ids=not args.no_ids
+    )
     timing = Timing(args.latency, args.stragglers, args.straggler_latency, args.busy_above, args.retry_after)
     plan = FaultPlan.of(args.faults, args.kinds, transient=not args.for_good)
     key = os.environ.get(args.key_env, "") if args.key_env else ""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engines.base import LabelRead, Request, SamplingParams, TokenIds
+from engines.bytelevel import ByteTokenizer
 from engines.rules import pair_of
 from engines.scripted import ScriptedEngine
 from engines.scripted_faults import Fault
@@ -35,12 +36,15 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the server presents itself: its model's name, whether it has vLLM's additions, and whether it gives log-probabilities."""
+    """How the server presents itself: its model's name, whether it has vLLM's additions, whether it gives log-probabilities
+    and whether it takes prompts as token ids.
+    """
 
     model: str = "scripted"
     vllm: bool = True
     logprobs: bool = True
     max_length: int = 65_536
+    ids: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Desk:
         """
         if body.get("model") != self.style.model:
             raise BadRequest(404, f"The model `{body.get('model')}` does not exist.")
-        prompts = (self._conversation(body),) if chat else _prompts(body.get("prompt"))
+        prompts = (self._conversation(body),) if chat else _prompts(body.get("prompt"), ids=self.style.ids)
         longest = max(map(len, prompts), default=0)
         if not longest or not min(map(len, prompts)):
             raise BadRequest(400, "a prompt must hold at least one token")
@@ -209,14 +213,16 @@ def read_json(body: bytes) -> Mapping[str, Any]:
     return found
 
 
-def _prompts(given: Any) -> tuple[TokenIds, ...]:
+def _prompts(given: Any, *, ids: bool) -> tuple[TokenIds, ...]:
     several = given if isinstance(given, list) and given and isinstance(given[0], list | str) else [given]
+    if not ids and not all(isinstance(each, str) for each in several):
+        raise BadRequest(400, "prompt: must be a text or a list of texts")
     return tuple(map(_ids, several))
 
 
 def _ids(given: Any) -> TokenIds:
     if isinstance(given, str):
-        return tuple(given.encode())
+        return tuple(ByteTokenizer().encode(given, add_special_tokens=True))
     try:
         array("I", given)  # the quickest check that all of them are ids
         return tuple(given)
