@@ -66,7 +66,13 @@ def write_principles(path: Path, words: tuple[str, ...] = WORDS) -> Path:
 
 
 def write_run(
-    folder: Path, *, prompts: int, latency: float = 0.0, words: tuple[str, ...] = WORDS[:2], more: str = ""
+    folder: Path,
+    *,
+    prompts: int,
+    latency: float = 0.0,
+    samples: int = 3,
+    words: tuple[str, ...] = WORDS[:2],
+    more: str = "",
 ) -> Path:
     """A run.yaml in a folder, with its prompts and principles."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +82,7 @@ def write_run(
     options = f"{{latency: {latency}, batch: 16}}"
     (folder / "run.yaml").write_text(
         "name: run\nprinciples: principles.yaml\nprompts: {path: prompts.jsonl}\n"
-        f"policy: {{engine: scripted, model: hash, samples: 3, options: {options}}}\n"
+        f"policy: {{engine: scripted, model: hash, samples: {samples}, options: {options}}}\n"
         f"judge: {{engine: scripted, model: longer, options: {{noise: 0.5, latency: {latency}, batch: 16}}}}\n{more}"
     )
     return folder / "run.yaml"

@@ -6,8 +6,11 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,13 @@ from generate.context import Step
 from generate.pipeline import ALL, Order, generate
 from tenet.config import load_config
 from tenet.console import Console
-from tenet.errors import BudgetReached, EngineError, MissingInput, RunLocked, TooManyFailures
+from tenet.errors import BudgetReached, EngineError, Interrupted, JudgeUnfit, MissingInput, RunLocked, TooManyFailures
 from tenet.records import Judgement, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
-from tenet.runs.lock import Holder, is_held
+from tenet.runs.lock import Holder, is_held, read_holder
 from tenet.workers.settling import Told
-from tests.generate.runs_example import dataset_digest, start, words_of, write_run
+from tests.generate.runs_example import ROOT, dataset_digest, start, words_of, write_run
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +35,30 @@ def cluster() -> Iterator[Any]:
     """A Ray of this machine's own with two CPUs, for all tests of the module."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'tenet-rlaif[ray]')")
-    from tests.generate.runs_example import ROOT
-
     os.environ["PYTHONPATH"] = str(ROOT)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield ray
     ray.shutdown()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A run of two shards: its file, the same with answers that take their time, and the digest of its dataset as one process makes it."""
+
+    quick: Path
+    slow: Path
+    digest: str
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    folder = tmp_path_factory.mktemp("reference")
+    quick, slow = (
+        write_run(folder / str(latency), prompts=264, latency=latency, samples=2, more="critique: none\n")
+        for latency in (0.0, 0.05)
+    )
+    carry_out(quick, folder)[0].close()
+    return Reference(quick, slow, dataset_digest(folder / "run"))
 
 
 def carry_out(file: Path, runs: Path, *overrides: str, **more: Any) -> tuple[Run, str]:
@@ -49,6 +70,8 @@ def carry_out(file: Path, runs: Path, *overrides: str, **more: Any) -> tuple[Run
 
 
 ON_RAY = ("workers.kind=ray", "workers.size=2")
+ON_ONE = ("workers.kind=ray", "workers.size=1")
+ALONE = ("--workers", "ray:2", "--set", "workers.address=local")
 
 
 def on(cluster: Any) -> tuple[str, ...]:
@@ -56,9 +79,9 @@ def on(cluster: Any) -> tuple[str, ...]:
     return ("--workers", "ray:2", "--set", f"workers.address={cluster.get_runtime_context().gcs_address}")
 
 
-@pytest.mark.parametrize("more", ["revise: {rounds: 1}\n", "schedule: {kind: knockout, second_order: close}\n"])
-def test_two_actors_give_the_bytes_that_one_process_gives(cluster: Any, tmp_path: Path, more: str) -> None:
-    file = write_run(tmp_path, prompts=520, more=more)
+def test_two_actors_give_the_bytes_that_one_process_gives(cluster: Any, tmp_path: Path) -> None:
+    waves = "schedule: {kind: knockout, second_order: close}\n"
+    file = write_run(tmp_path, prompts=264, more=f"revise: {{rounds: 1}}\n{waves}")
     with carry_out(file, tmp_path / "local")[0] as run:
         here = {one.id: one for one in run.stage(Step.JUDGEMENTS, Judgement).records()}
     with carry_out(file, tmp_path / "ray", *ON_RAY)[0] as run:
@@ -70,41 +93,49 @@ def test_two_actors_give_the_bytes_that_one_process_gives(cluster: Any, tmp_path
     assert json.loads((tmp_path / "ray/run/stats.json").read_text())["usage"] == json.loads(usage)["usage"]
 
 
-def test_an_actor_that_dies_costs_what_it_had_in_hand(cluster: Any, tmp_path: Path) -> None:
-    file = write_run(tmp_path, prompts=520, latency=0.05)
-    carry_out(file, tmp_path / "local")[0].close()
-    process = start(words_of(file, tmp_path / "ray", *on(cluster)), tmp_path / "log")
-    try:
-        worker = wait_for(lambda: next(iter(workers(tmp_path / "ray/run")), None), process)
-        wait_for(lambda: recorded(tmp_path / "ray/run") > 50, process)
-        os.kill(worker, signal.SIGKILL)
+def test_an_actor_that_dies_costs_what_it_had_in_hand(cluster: Any, reference: Reference, tmp_path: Path) -> None:
+    with under_way(words_of(reference.slow, tmp_path, *on(cluster)), tmp_path) as process:
+        os.kill(workers(tmp_path / "run")[0], signal.SIGKILL)
         assert process.wait(300) == 0, (tmp_path / "log").read_text()
-    finally:
-        process.kill()
     assert "a worker has died" in (tmp_path / "log").read_text()
-    assert dataset_digest(tmp_path / "local/run") == dataset_digest(tmp_path / "ray/run")
+    assert dataset_digest(tmp_path / "run") == reference.digest
 
 
-def test_workers_end_when_their_driver_is_killed_and_the_next_one_waits_for_them(cluster: Any, tmp_path: Path) -> None:
-    file = write_run(tmp_path, prompts=520, latency=0.05)
-    carry_out(file, tmp_path / "local")[0].close()
-    process = start(words_of(file, tmp_path / "ray", *on(cluster)), tmp_path / "log")
-    wait_for(lambda: recorded(tmp_path / "ray/run") > 50, process)
-    process.kill()
-    process.wait()
-    carry_out(file, tmp_path / "ray")[0].close()
-    assert not [lock for lock in (tmp_path / "ray/run/.workers").iterdir() if is_held(lock)]
-    assert dataset_digest(tmp_path / "local/run") == dataset_digest(tmp_path / "ray/run")
+def test_workers_end_when_their_driver_is_killed_and_the_next_one_waits_for_them(
+    cluster: Any, reference: Reference, tmp_path: Path
+) -> None:
+    with under_way(words_of(reference.slow, tmp_path, *on(cluster)), tmp_path) as process:
+        process.kill()
+        process.wait()
+    carry_out(reference.quick, tmp_path)[0].close()
+    assert not [lock for lock in (tmp_path / "run/.workers").iterdir() if is_held(lock)]
+    assert dataset_digest(tmp_path / "run") == reference.digest
+
+
+def test_ctrl_c_records_what_is_in_hand_and_leaves_no_process(reference: Reference, tmp_path: Path) -> None:
+    # A Ray that the command starts itself: a terminal's Ctrl-C reaches its processes too.
+    with under_way(words_of(reference.slow, tmp_path, *ALONE), tmp_path) as process:
+        started = descendants(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(300) == Interrupted.exit_code, (tmp_path / "log").read_text()
+    wait_for(lambda: not any(map(alive, started)))
+    said = (tmp_path / "log").read_text()
+    assert "Stopping after the work in hand" in said
+    assert f"go on with: tenet generate {reference.slow} --runs {tmp_path} --workers ray:2" in said
+    assert not workers(tmp_path / "run")
+    before = recorded(tmp_path / "run")
+    assert 0 < before < 1056
+    carry_out(reference.quick, tmp_path)[0].close()
+    assert dataset_digest(tmp_path / "run") == reference.digest
 
 
 def test_errors_of_actors_arrive_as_they_are(cluster: Any, tmp_path: Path) -> None:
-    file = write_run(tmp_path, prompts=300)
+    file = write_run(tmp_path, prompts=80)
     with pytest.raises(TooManyFailures, match="a fault on order"):
-        carry_out(file, tmp_path / "runs", *ON_RAY, "policy.options={errors: 0.9}", "name=many")
+        carry_out(file, tmp_path / "runs", *ON_ONE, "policy.options={errors: 0.9}", "name=many")
     unfit = "judge={engine: scripted, model: longer, options: {label_mass: 0.01}}"
-    with pytest.raises(Exception, match="label") as caught:
-        carry_out(file, tmp_path / "runs", *ON_RAY, unfit, "name=unfit")
-    assert type(caught.value).__name__ == "JudgeUnfit"
+    with pytest.raises(JudgeUnfit, match="label"):
+        carry_out(file, tmp_path / "runs", *ON_ONE, unfit, "name=unfit")
 
 
 def test_a_limit_holds_for_all_actors_together(cluster: Any, tmp_path: Path) -> None:
@@ -136,8 +167,6 @@ def test_only_workers_of_the_driver_at_work_may_join(tmp_path: Path) -> None:
 
 def workers(run: Path) -> list[int]:
     """The processes that are workers of a run now."""
-    from tenet.runs.lock import read_holder
-
     folder = run / ".workers"
     locks = sorted(folder.glob("*.lock")) if folder.is_dir() else []
     holders = [read_holder(lock) for lock in locks if is_held(lock)]
@@ -156,11 +185,33 @@ def recorded(run: Path) -> int:
         )
 
 
-def wait_for(what: Callable[[], Any], process: Any, seconds: float = 300) -> Any:
+@contextmanager
+def under_way(words: list[str], runs: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, with a worker of it at work and the first rows on the books."""
+    process = start(words, runs / "log")
+    try:
+        wait_for(lambda: recorded(runs / "run") > 50 and workers(runs / "run"), process)
+        yield process
+    finally:
+        process.kill()
+
+
+def descendants(pid: int) -> list[Any]:
+    """Every process that a process has started, also by others."""
+    psutil = pytest.importorskip("psutil", reason="psutil is not installed (it comes with the training extra)")
+    return list(psutil.Process(pid).children(recursive=True))
+
+
+def alive(process: Any) -> bool:
+    """Whether a process is at work still; one that nobody has waited for is not."""
+    return bool(process.is_running() and process.status() != "zombie")
+
+
+def wait_for(what: Callable[[], Any], process: subprocess.Popen[bytes] | None = None, seconds: float = 300) -> Any:
     """What `what` gives once it gives something; fails where the process ends before."""
     until = time.monotonic() + seconds
     while not (found := what()):
-        assert process.poll() is None, "the command ended too early"
+        assert process is None or process.poll() is None, "the command ended too early"
         assert time.monotonic() < until
         time.sleep(0.05)
     return found
