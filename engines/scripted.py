@@ -27,6 +27,7 @@ from engines.places import Place
 from engines.prompting import ChatTokenizer
 from engines.requests import fitting
 from engines.rules import Rule, pair_of, reply
+from engines.scripted_log import note_asked
 from tenet.errors import EngineError
 from tenet.ids import Json, unit_interval
 from tenet.records import Finish
@@ -45,6 +46,7 @@ OPTIONS: Final[Kinds] = {
     "max_length": int,
     "batch": int,
     "device": str,
+    "log": str,
 }
 
 
@@ -54,8 +56,8 @@ class ScriptedEngine(Engine):
     Options: `gain` multiplies the log-odds (1); `noise` is the spread of what is added to them, `position_bias` what the response shown
     first gets (0); `label_mass` is P(A) + P(B) (0.98). `errors`, `low_mass` and `unparsed` are shares of requests that fail, get a label
     mass of 0.1, or write a critique without a verdict (0); with `transient` a request fails the first time only. `latency` is seconds
-    a call (0); `max_length` tokens, which are bytes (65,536); `batch` the calls' declared size (64);
-    `device` is where it says that it runs (cpu).
+    a call (0); `max_length` tokens, which are bytes (65,536); `batch` the calls' declared size (64); `device` is where it says that it
+    runs (cpu); `log` a file to which every question asked is appended (`engines.scripted_log`).
 
     Raises:
         UsageError: an unknown rule or option.
@@ -81,6 +83,7 @@ class ScriptedEngine(Engine):
         self._max_length = int(chosen.get("max_length") or 65_536)
         self._place = frozenset({str(chosen.get("device") or "cpu")})
         self._batch = int(chosen.get("batch") or 64)
+        self._log = str(chosen.get("log") or "")
         self._tokenizer = ChatTokenizer(ByteTokenizer(), prefill=prefill)
         self._info = EngineInfo(
             engine="scripted",
@@ -125,12 +128,14 @@ class ScriptedEngine(Engine):
         """
         if len(labels) != 2:
             raise EngineError(f"the scripted engine compares two responses; {len(labels)} labels were asked for")
+        note_asked(self._log, ((request.tokens, 0) for request in requests))
         time.sleep(self._latency)
         problems = fitting(requests, self._max_length).problems
         return [self._read(request, problems.get(place, "")) for place, request in enumerate(requests)]
 
     def generate(self, requests: Sequence[Request], params: SamplingParams) -> list[Completion]:
         """See `engines.base.Engine.generate`."""
+        note_asked(self._log, ((request.tokens, request.seed) for request in requests))
         time.sleep(self._latency)
         problems = fitting(requests, self._max_length).problems
         return [self._write(request, params, problems.get(place, "")) for place, request in enumerate(requests)]

@@ -27,6 +27,7 @@ from urllib.request import urlopen
 
 from engines.scripted import ScriptedEngine
 from engines.scripted_faults import Fault, FaultPlan, prompt_hash
+from engines.scripted_log import note_asked
 from engines.scripted_wire import Asked, BadRequest, Desk, Style, read_json
 from tenet.errors import EngineError
 
@@ -75,13 +76,16 @@ class Counts:
 
 
 class Service:
-    """Everything that the connections of one server share. `key` is the bearer token that it demands, if any."""
+    """Everything that the connections of one server share. `key` is the bearer token that it demands, if any; `log` the file that every
+    question is appended to.
+    """
 
-    def __init__(self, desk: Desk, timing: Timing, plan: FaultPlan, key: str = "") -> None:
+    def __init__(self, desk: Desk, timing: Timing, plan: FaultPlan, key: str = "", log: str = "") -> None:
         self.desk = desk
         self.timing = timing
         self.plan = plan
         self.counts = Counts()
+        self.log = log
         self._key = key
         self._met: set[bytes] = set()
 
@@ -174,6 +178,7 @@ class Connection(asyncio.Protocol):
             raise BadRequest(404, f"Not Found: {path}")
         asked = service.desk.understand(read_json(body), chat=_POSTS[path])
         keys = [prompt_hash(tokens) for tokens in asked.prompts]
+        note_asked(service.log, ((tokens, asked.seed) for tokens in asked.prompts))
         service.counts.requests += 1
         service.counts.prompts += len(keys)
         service.counts.keys.update(key.hex() for key in keys)
@@ -333,6 +338,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-length", type=int, default=65_536, metavar="N", help="most tokens of a prompt and its answer"
     )
     parser.add_argument("--key-env", default="", metavar="NAME", help="demand the key in this environment variable")
+    parser.add_argument("--log", default="", metavar="FILE", help="append a line for every question asked")
     parser.add_argument(
         "--position-bias", type=float, metavar="X", default=0.0, help="what the response shown first gets, in log-odds"
     )
@@ -358,7 +364,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     plan = FaultPlan.of(args.faults, args.kinds, transient=not args.for_good)
     key = os.environ.get(args.key_env, "") if args.key_env else ""
     try:
-        asyncio.run(_serve(Service(Desk(engine, style), timing, plan, key), args.port))
+        asyncio.run(_serve(Service(Desk(engine, style), timing, plan, key, args.log), args.port))
     except KeyboardInterrupt:
         return
 
