@@ -200,7 +200,9 @@ def pocket_cases(count: int, size: int) -> list[Case]:
 def file_cases(path: Path, count: int) -> list[Case]:
     """The first prompts of a file with their responses; those with fewer than two that differ are passed over."""
     with closing(read_samples(SamplesConfig(str(path))).spool) as spool:
-        fields = ((prompt, field_of(spool.given([prompt.id])[prompt.id])) for prompt in spool.prompts(range(len(spool))))
+        fields = (
+            (prompt, field_of(spool.given([prompt.id])[prompt.id])) for prompt in spool.prompts(range(len(spool)))
+        )
         cases = (Case(prompt, field.samples) for prompt, field in fields if len(field.samples) > 1)
         return list(islice(cases, count))
 

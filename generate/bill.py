@@ -148,8 +148,8 @@ def _together(one: Item, other: Item) -> Item:
     """Several policies are one step."""
     a, b = one.line, other.line
     line = Line(
-        a.stage, "", a.calls + b.calls, a.owed + b.owed, a.prompt_tokens + b.prompt_tokens, a.cached_tokens + b.cached_tokens,
-        a.completion_tokens + b.completion_tokens, a.shared_tokens + b.shared_tokens,
+        a.stage, "", a.calls + b.calls, a.reused + b.reused, a.owed + b.owed, a.prompt_tokens + b.prompt_tokens,
+        a.cached_tokens + b.cached_tokens, a.completion_tokens + b.completion_tokens, a.shared_tokens + b.shared_tokens,
     )  # fmt: skip
     return Item(line, _sum([one.price, other.price]), _sum([one.seconds, other.seconds]))
 

@@ -27,8 +27,8 @@ USUAL_CLOSE: Final = 0.4
 
 @dataclass(frozen=True)
 class Forecast:
-    """Questions in all and still owed, and prompt tokens of those owed: expected, at least and at most; `cached` of the tokens
-    are expected in a prefix cache.
+    """Questions in all, still owed, and answered by other runs (`reused`), and prompt tokens of those owed: expected, at least and at
+    most; `cached` of the tokens are expected in a prefix cache.
     """
 
     calls: float = 0.0
@@ -41,6 +41,9 @@ class Forecast:
     tokens_at_least: float = 0.0
     tokens_at_most: float = 0.0
     cached: float = 0.0
+    reused: float = 0.0
+    reused_at_least: int = 0
+    reused_at_most: int = 0
 
     def __add__(self, other: Forecast) -> Forecast:
         return Forecast(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
@@ -85,9 +88,13 @@ class Forecaster:
             longest = max(longest, *(len(ask.tokens) for ask in _longest(asker)))
         cached = prefixes.count(asker.ask(question).tokens for question in in_showing_order(new, subject))
         done = len(due) - len(new)
+        lent = sum(asker.lent(question) for question in due)
+        share = lent / len(due) if due else 0.0  # of the further ones too, it is expected
+        owing, possible = further * (1 - share), further_at_most if asker.told.elsewhere else 0
         return Forecast(
-            len(due) + further, least, most, len(new) + further, least - done, most - done,
-            tokens + further * mean, tokens, tokens + further_at_most * longest, cached + further * prefixes.head,
+            len(due) + further, least, most, len(new) + owing, least - done - min(possible, least - len(due)), most - done,
+            tokens + owing * mean, tokens, tokens + further_at_most * longest, cached + owing * prefixes.head,
+            lent + further * share, lent, lent + possible,
         )  # fmt: skip
 
     def asked_of(self, place: int, pairs: float) -> tuple[float, float, float]:

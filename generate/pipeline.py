@@ -24,9 +24,11 @@ from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
 from generate.judging import PREFLIGHT, criticise_pairs, judge_all
 from generate.models import judge_engine, make_policies
+from generate.others import Others, lending
 from generate.overlap import draw_and_judge, overlaps
 from generate.plan import Plan, plan
 from generate.probing import draw_some
+from generate.reuse import Library
 from generate.revising import revise_samples
 from generate.revision_pairs import pair_revisions
 from generate.sampling import Policy, sample_all
@@ -113,14 +115,15 @@ def generate(order: Order, console: Console) -> Run:
             console.say(line)
         cast = stack.enter_context(closing(assemble(order.config)))
         run = stack.enter_context(open_run(order, cast, found, console))
+        others = stack.enter_context(lending(order.config.reuse, order.folder))
         context = _begin(order, cast, run, found, console)
-        planned = _planned(order, cast, found)
-        if planned.plan.owes:
+        planned = _planned(order, cast, found, others)
+        if planned.plan.owes or planned.plan.reuses:
             run.write_json(PLAN_FILE, planned.as_json())
         if planned.plan.owes or order.retry_failed:
             _check(cast, planned.plan, everyone=order.retry_failed)
         try:
-            with staffed(context):
+            with staffed(context, others):
                 _carry_out(context, cast, order.steps)
         finally:
             _write_stats(context, found, planned)
@@ -132,8 +135,12 @@ def generate(order: Order, console: Console) -> Run:
 
 def dry_run(order: Order) -> Bill:
     """Count what an order would cost from where its run stands. Changes nothing, loads no weights."""
-    with closing(read_input(order.config)) as found, closing(assemble(order.config)) as cast:
-        return bill(_plan(order, cast, found), order.config, read_stats(order.folder))
+    with ExitStack() as stack:
+        found = stack.enter_context(closing(read_input(order.config)))
+        cast = stack.enter_context(closing(assemble(order.config)))
+        others = stack.enter_context(lending(order.config.reuse, order.folder))
+        whole = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
+        return bill(whole, order.config, read_stats(order.folder))
 
 
 def probe(order: Order, prompts: int, console: Console) -> None:
@@ -149,7 +156,9 @@ def probe(order: Order, prompts: int, console: Console) -> None:
         if not cast.policies:
             raise UsageError("the responses are given: there is nothing to probe", hint="leave --probe out")
         run = stack.enter_context(open_run(order, cast, found, console))
+        others = stack.enter_context(lending(order.config.reuse, order.folder))
         context = _begin(order, cast, run, found, console)
+        context.library = None if others is None else Library(run, others)
         for policy in cast.policies:
             policy.engine.check()
         try:
@@ -169,7 +178,9 @@ def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
     try:
         edited = any(change.field == PRINCIPLES for change in run.changes.growth)
         if edited and not order.relabel and Step.JUDGEMENTS in order.steps:
-            raise _unasked_relabel(order, _plan(order, cast, found))
+            with lending(order.config.reuse, order.folder) as others:
+                costs = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
+            raise _unasked_relabel(order, costs)
         run.accept()
     except BaseException:
         run.close()
@@ -219,12 +230,12 @@ def larger_limits(command: str, max_tokens: int | None, max_cost: float | None) 
     return shlex.join(words)
 
 
-def _planned(order: Order, cast: Cast, found: Input) -> Bill:
+def _planned(order: Order, cast: Cast, found: Input, others: Others | None) -> Bill:
     """The plan that a command begins with, of the steps that it carries out."""
     steps = ASKING.intersection(order.steps)
     if not steps:
         return Bill(Plan(0, ()), ())
-    whole = plan(order.config, order.folder, cast.policies, cast.judge, found, most=PLANNED_PROMPTS)
+    whole = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others, most=PLANNED_PROMPTS)
     kept = replace(whole, lines=tuple(line for line in whole.lines if line.stage in steps))
     return bill(kept, order.config, read_stats(order.folder))
 
@@ -259,10 +270,6 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
     if Step.REVISIONS in steps and config.revise is not None:
         revise_samples(context, CritiqueJudge(judge.engine), Reviser(judge.engine), config.revise.rounds)
         pair_revisions(context, judge)
-
-
-def _plan(order: Order, cast: Cast, found: Input) -> Plan:
-    return plan(order.config, order.folder, cast.policies, cast.judge, found)
 
 
 def _unasked_relabel(order: Order, costs: Plan) -> UsageError:

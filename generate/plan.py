@@ -1,4 +1,5 @@
-"""Counts what a run would cost before anything is spent: calls and tokens, step by step, less what is recorded already.
+"""Counts what a run would cost before anything is spent: calls and tokens, step by step, less what is recorded already, in this run or in
+others that it takes from.
 
 Every prompt is tokenised by the real tokenizers. What cannot be known before it is drawn is the length of responses: where a prompt's
 samples are recorded their own count, elsewhere they are predicted from those that are, with an interval (`generate.amounts`), and
@@ -21,6 +22,7 @@ from generate.context import Step, by_prompt
 from generate.forecast import Forecast, Forecaster
 from generate.intake import PROMPTS, Input
 from generate.orders import Asking, make_asking
+from generate.others import OnLoan, Others
 from generate.plan_writing import writing
 from generate.planned import Line, Seen, blank_sample, written
 from generate.prefixes import Prefixes
@@ -62,6 +64,11 @@ class Plan:
         """Whether anything would be asked."""
         return any(line.owed.high > 0 for line in self.lines)
 
+    @property
+    def reuses(self) -> bool:
+        """Whether other runs have answers for this one."""
+        return any(line.reused.high > 0 for line in self.lines)
+
     def as_json(self) -> dict[str, Json]:
         """The plan for `--json` and `plan.json`."""
         return {
@@ -75,9 +82,10 @@ class Plan:
 
 def plan(
     config: RunConfig, folder: Path, policies: Sequence[Policy], judge: PairwiseJudge, found: Input, *,
-    most: int | None = None,
+    others: Others | None = None, most: int | None = None,
 ) -> Plan:  # fmt: skip
-    """Count an order's calls and tokens from where the run in `folder` stands; a folder that is not there stands at nothing.
+    """Count an order's calls and tokens from where the run in `folder` stands; a folder that is not there stands at nothing. What
+    `others` have answered is not owed.
 
     `most` looks at so many prompts, chosen by content, and takes the others to be like them: for a plan in passing.
     """
@@ -90,11 +98,14 @@ def plan(
         places = {prompt.id: place for prompt, place in placed}
         ids = places.keys()
         shards = {places[prompt.id] // PROMPTS_PER_SHARD for prompt in prompts}
+        lent = OnLoan(others, Step.SAMPLES, Sample)
         drawn, settled = _recorded(run, found, ids, shards)
+        drawn = _borrowed(policies, prompts, drawn, settled, lent, config.seed)
         seen = _seen(policies, judge, prompts, drawn, settled, config.seed)
-        lines = [_sampling(policy, prompts, drawn, settled, config.seed) for policy in policies]
+        lines = [_sampling(policy, prompts, drawn, settled, lent.taken, config.seed) for policy in policies]
         asking = make_asking(config.schedule, config.seed)
-        told = _told(run, asking, shards)
+        answered = OnLoan(others, Step.JUDGEMENTS, Judgement, keys_alone=not asking.adaptive)
+        told = _told(run, asking, shards, answered)
         askers = {
             prompt.id: asker_of(judge, prompt, places[prompt.id], seen.complete[prompt.id], told)
             for prompt in prompts
@@ -104,7 +115,7 @@ def plan(
         heard = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
         forecaster = Forecaster.of(asking, judge.constitution, heard)
         judging = _judging(judge, forecaster, askers, places, prompts, seen)
-        lines += [judging, *writing(run, config, judge, prompts, seen, forecaster, judging, shards)]
+        lines += [judging, *writing(run, others, config, judge, prompts, seen, forecaster, judging, answered, shards)]
     factor = everyone.total / len(prompts) if prompts else 1.0
     undecided = sum(not judge.principles(prompt) for prompt in prompts)
     return Plan(
@@ -137,7 +148,7 @@ def _chosen(everyone: PromptShards, most: int, seed: int) -> list[tuple[Prompt, 
 def _recorded(
     run: Run | None, found: Input, ids: Collection[str], shards: Collection[int]
 ) -> tuple[Mapping[str, Sequence[Sample]], set[str]]:
-    """The samples that are there, by prompt, and the keys of draws that are not asked for again."""
+    """The samples that the run has, by prompt, and the keys of draws that are not asked for again."""
     given = found.spool.given(ids)
     settled: set[str] = set()
     samples: list[Sample] = []
@@ -151,6 +162,24 @@ def _recorded(
                     settled.add(row.key)
                     samples.append(row.record)
     return {**by_prompt(samples), **given}, settled
+
+
+def _borrowed(
+    policies: Sequence[Policy], prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]], settled: set[str],
+    lent: OnLoan[Sample], seed: int,
+) -> Mapping[str, Sequence[Sample]]:  # fmt: skip
+    """The samples by prompt with those that other runs lend; their keys are settled too."""
+    if not lent:
+        return drawn
+    here = {sample.id: sample for samples in drawn.values() for sample in samples}
+    for policy in policies:
+        for prompt in prompts:
+            for one in policy.draws(prompt, seed):
+                held = here.get(one.key)
+                if (held is None or held.finish is Finish.ERROR) and (sample := lent.get(one.key)) is not None:
+                    settled.add(one.key)
+                    here[one.key] = sample
+    return by_prompt(here.values())
 
 
 def _seen(
@@ -182,10 +211,11 @@ def _longest(policy: Policy, judge: PairwiseJudge, prompts: Sequence[Prompt]) ->
 
 
 def _sampling(
-    policy: Policy, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]], settled: set[str], seed: int
-) -> Line:
+    policy: Policy, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]], settled: set[str], lent: set[str],
+    seed: int,
+) -> Line:  # fmt: skip
     prefixes = Prefixes.of(policy.engine.capabilities)
-    calls = tokens = 0
+    calls = tokens = reused = 0
     owed: list[int] = []
     known: list[float] = []
     for prompt in prompts:
@@ -193,6 +223,7 @@ def _sampling(
         new = [one for one in draws if one.key not in settled]
         keys = {one.key for one in draws}
         calls += len(draws)
+        reused += sum(one.key in lent for one in draws)
         tokens += sum(len(one.request.tokens) for one in new)
         prefixes.count(one.request.tokens for one in new)
         if new:
@@ -202,22 +233,25 @@ def _sampling(
         if counted := [one for one in told if one is not None]:
             known.append(sum(counted) / len(counted))
     return Line(
-        Step.SAMPLES, policy.name, Amount.exact(calls), Amount.exact(sum(owed)), Amount.exact(tokens),
+        Step.SAMPLES, policy.name, Amount.exact(calls), Amount.exact(reused), Amount.exact(sum(owed)), Amount.exact(tokens),
         Amount.exact(prefixes.cached), written(known, owed, policy.params.max_tokens), prefixes.shared,
     )  # fmt: skip
 
 
-def _told(run: Run | None, asking: Asking, shards: Collection[int]) -> Told:
-    """What is recorded of the comparisons; of answers on which nothing depends the keys alone."""
-    told = Told()
+def _told(run: Run | None, asking: Asking, shards: Collection[int], lent: OnLoan[Judgement]) -> Told:
+    """What is recorded of the comparisons, here or in other runs; of answers on which nothing depends the keys alone."""
+    told = Told(elsewhere=lent)
     if run is not None:
         stage = run.stage(Step.JUDGEMENTS, Judgement)
         for shard in sorted(set(stage.shards()).intersection(shards)):
+            tired = given_up_keys(stage, shard, RETRIES)
             if asking.adaptive:
                 told.add_all(stage, shard)
             else:
-                tired = given_up_keys(stage, shard, RETRIES)
                 told.by_key.update((key, None) for key, ok in stage.keys(shard).items() if ok or key in tired)
+            for key in tired:
+                if key in lent:
+                    del told.by_key[key]
     return told
 
 
@@ -249,7 +283,8 @@ def _judging(
     tokens = Amount.bounds(whole.tokens_at_least, whole.tokens_at_most, whole.tokens) + more.prompt_tokens
     return Line(
         Step.JUDGEMENTS, judge.name, Amount.bounds(whole.calls_at_least, whole.calls_at_most, whole.calls) + more.calls,
-        owed, tokens, Amount.exact(cached) if tokens.kind is Kind.EXACT else prefixes.between(cached, tokens.high),
+        Amount.bounds(whole.reused_at_least, whole.reused_at_most, whole.reused), owed, tokens,
+        Amount.exact(cached) if tokens.kind is Kind.EXACT else prefixes.between(cached, tokens.high),
         Amount.bounds(0, owed.high * READ, owed.expected), prefixes.head * max(0.0, (owed.expected or 0.0) - 1),
     )  # fmt: skip
 
@@ -292,7 +327,7 @@ def _predicted(forecaster: Forecaster, coming: Sequence[_Coming], seen: Seen) ->
         full = pairs(seen.total)
         ceiling = float((asked[:, 2] * per * (frames + 2 * seen.most)).sum()) * full
         calls = Amount.bounds(0, float(counts[2]) * full, float(counts[1]) * full)
-        return Line(Step.JUDGEMENTS, "", calls, calls, Amount.bounds(0, ceiling))
+        return Line(Step.JUDGEMENTS, "", calls, owed=calls, prompt_tokens=Amount.bounds(0, ceiling))
     known = []
     for lengths in seen.lengths.values():
         compared = pairs(len(lengths))
@@ -307,7 +342,7 @@ def _predicted(forecaster: Forecaster, coming: Sequence[_Coming], seen: Seen) ->
     ceiling = float((asked[:, 2] * per * (frames + 2 * seen.most)).sum()) * pairs(seen.total)
     tokens = loosened(_fewer(tokens, calls, unlike), len(rows), 0.0, ceiling).within(0, ceiling)
     calls = unlike
-    return Line(Step.JUDGEMENTS, "", calls, calls, tokens)
+    return Line(Step.JUDGEMENTS, "", calls, owed=calls, prompt_tokens=tokens)
 
 
 def _fewer(tokens: Amount, calls: Amount, loose: Amount) -> Amount:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from constitution.model import Principle
 from constitution.select import applying, draw
@@ -16,7 +17,8 @@ from generate.context import Step
 from generate.deriving import pairs_of, preferences_of
 from generate.forecast import Forecaster
 from generate.judging import criticised
-from generate.planned import Line, Seen, blank_sample, written
+from generate.others import OnLoan, Others
+from generate.planned import Held, Line, Seen, blank_sample, written
 from generate.prefixes import Prefixes
 from generate.questions import RETRIES
 from generate.revising import CRITIQUES, stage_name
@@ -36,34 +38,46 @@ from tenet.workers.survey import given_up_keys
 
 
 def writing(
-    run: Run | None, config: RunConfig, judge: PairwiseJudge, prompts: Sequence[Prompt], seen: Seen, forecaster: Forecaster,
-    judging: Line, shards: Collection[int],
+    run: Run | None, others: Others | None, config: RunConfig, judge: PairwiseJudge, prompts: Sequence[Prompt], seen: Seen,
+    forecaster: Forecaster, judging: Line, answered: OnLoan[Judgement], shards: Collection[int],
 ) -> Iterator[Line]:  # fmt: skip
-    """The lines of critiques and of revisions, where a run has them; `shards` are those in which the prompts are.
+    """The lines of critiques and of revisions, where a run has them; `shards` are those in which the prompts are, `answered` the
+    comparisons that other runs lend.
 
     Raises:
         JudgeUnfit: the judge does not write.
     """
     if config.critique != "none":
         critic = CritiqueJudge(judge.engine)
-        settled = _settled(run, Step.CRITIQUES, Critique, shards)
-        if run is not None and judging.owed.high == 0:
-            yield _decided(run, config, judge, critic, prompts, seen, forecaster, settled, shards)
+        settled = _settled(run, others, Step.CRITIQUES, Critique, shards)
+        if judging.owed.high == 0 and (run is not None or answered.taken):
+            told = [*_judged(run, shards), *answered.records()]
+            yield _decided(config, judge, critic, prompts, seen, forecaster, settled, told)
         else:
             yield _undecided(config, judge, critic, prompts, seen, settled)
     if config.revise is not None:
-        yield _Revising(run, config, judge, seen, shards).line(prompts)
+        yield _Revising(run, others, config, judge, seen, shards).line(prompts)
 
 
-def _settled(run: Run | None, name: str, kind: type[R], shards: Collection[int]) -> dict[str, R | None]:
-    """What is recorded in a stage, by key: answers, and what was given up."""
+def _judged(run: Run | None, shards: Collection[int]) -> Iterator[Judgement]:
+    """The run's own judgements."""
+    if run is not None:
+        stage = run.stage(Step.JUDGEMENTS, Judgement)
+        for shard in sorted(set(stage.shards()).intersection(shards)):
+            yield from stage.records(shard, ok=None)
+
+
+def _settled(run: Run | None, others: Others | None, name: str, kind: type[R], shards: Collection[int]) -> Held[R]:
+    """What is recorded in a stage, by key: answers, here and in other runs, and what was given up."""
     found: dict[str, R | None] = {}
+    lent = OnLoan(others, name, kind)
     if run is not None and name in run.manifest.stages:
         stage = run.stage(name, kind)
         for shard in sorted(set(stage.shards()).intersection(shards)):
             tired = given_up_keys(stage, shard, RETRIES)
-            found.update((row.key, row.record) for row in stage.rows(shard) if row.ok or row.key in tired)
-    return found
+            wanted = {key for key in tired if key not in lent}
+            found.update((row.key, row.record) for row in stage.rows(shard) if row.ok or row.key in wanted)
+    return Held(found, lent)
 
 
 def _means(found: Mapping[str, Critique | None]) -> list[float]:
@@ -76,38 +90,41 @@ def _means(found: Mapping[str, Critique | None]) -> list[float]:
 
 
 def _decided(
-    run: Run, config: RunConfig, judge: PairwiseJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
-    forecaster: Forecaster, settled: Mapping[str, Critique | None], shards: Collection[int],
+    config: RunConfig, judge: PairwiseJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
+    forecaster: Forecaster, settled: Held[Critique], told: Sequence[Judgement],
 ) -> Line:  # fmt: skip
-    """Critiques where every judgement is recorded: the pairs, and so the questions, are known."""
+    """Critiques where every judgement is recorded (`told`): the pairs, and so the questions, are known."""
     bias = forecaster.bias.log_odds if forecaster.bias else None
-    stage = run.stage(Step.JUDGEMENTS, Judgement)
-    told = [one for shard in sorted(set(stage.shards()).intersection(shards)) for one in stage.records(shard, ok=None)]
     found = preferences_of(prompts, told, judge.constitution, bias=bias)
     pairs, _ = pairs_of(prompts, found, config.pairs, config.seed, one_order=bias is not None)
     wanted = criticised(judge.constitution, prompts, seen.samples, pairs, whole=config.critique == "all")
     asks = [ask for prompt, sample, principle in wanted for ask in critic.asks(prompt, sample, principle)]
     new = [ask for ask in asks if ask.record_id not in settled]
+    reused = {ask.record_id for ask in asks if ask.record_id not in settled.own and ask.record_id in settled.lent}
     prefixes = Prefixes.of(judge.engine.capabilities)
     prefixes.count(ask.tokens for ask in new)
     per: dict[str, int] = {}
     for ask in new:
         per[ask.prompt_id] = per.get(ask.prompt_id, 0) + 1
     return Line(
-        Step.CRITIQUES, judge.name, Amount.exact(len({ask.key for ask in asks})), Amount.exact(len(new)),
-        Amount.exact(sum(len(ask.tokens) for ask in new)), Amount.exact(prefixes.cached),
-        written(_means(settled), list(per.values()), critic.params.max_tokens), prefixes.shared,
+        Step.CRITIQUES, judge.name, Amount.exact(len({ask.key for ask in asks})), Amount.exact(len(reused)),
+        Amount.exact(len(new)), Amount.exact(sum(len(ask.tokens) for ask in new)), Amount.exact(prefixes.cached),
+        written(_means(settled.own), list(per.values()), critic.params.max_tokens), prefixes.shared,
     )  # fmt: skip
 
 
 def _undecided(
     config: RunConfig, judge: PairwiseJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
-    settled: Mapping[str, Critique | None],
+    settled: Held[Critique],
 ) -> Line:  # fmt: skip
-    """Critiques before the pairs are known: expected as if every prompt came to a pair, and at most."""
+    """Critiques before the pairs are known: expected as if every prompt came to a pair, and at most. What other runs have criticised is
+    expected to be asked first, for it came to a pair there.
+    """
     prefixes = Prefixes.of(judge.engine.capabilities)
     whole, every = config.critique == "all", config.pairs.select == "all"
     calls: list[Amount] = []
+    reused: list[Amount] = []
+    owing: list[Amount] = []
     tokens: list[Amount] = []
     for prompt in prompts:
         decided = len(judge.principles(prompt))
@@ -121,37 +138,58 @@ def _undecided(
         most = count * len(applied) if whole else expected
         (frame,) = critic.asks(prompt, blank_sample(prompt, 0), applied[0])
         prefixes.count([frame.tokens])
+        samples = seen.complete.get(prompt.id, ()) if settled.lent else ()
+        lent, possible = _on_loan(critic, prompt, samples, applied, settled.lent)
         calls.append(Amount.bounds(0, most, expected))
+        reused.append(Amount.bounds(0, min(most, lent), min(expected, lent)))
+        most = min(most, possible - lent) if lent else most
+        expected = min(most, max(0, expected - lent))
         known = sum(lengths) / len(lengths) if lengths else seen.mean if seen.enough else None
         longest = max(lengths) if lengths else seen.most
         guess = None if known is None else expected * (len(frame.tokens) + known)
         tokens.append(Amount.bounds(0, most * (len(frame.tokens) + longest), guess))
-    asked, prompted = total(calls), total(tokens)
-    owed = Amount.bounds(0, asked.high, max(0.0, (asked.expected or 0.0) - len(settled)))
+        owing.append(Amount.bounds(0, most, expected))
+    asked, prompted = total(owing), total(tokens)
+    owed = Amount.bounds(0, asked.high, max(0.0, (asked.expected or 0.0) - len(settled.own)))
     share = (owed.expected or 0.0) / asked.expected if asked.expected else 0.0
     lasting = None if prompted.expected is None else prompted.expected * share
-    text = written(_means(settled), [owed.expected or 0.0], critic.params.max_tokens)
+    text = written(_means(settled.own), [owed.expected or 0.0], critic.params.max_tokens)
     ceiling = owed.high * critic.params.max_tokens
     return Line(
-        Step.CRITIQUES, judge.name, asked, owed, Amount.bounds(0, prompted.high, lasting),
+        Step.CRITIQUES, judge.name, total(calls), total(reused), owed, Amount.bounds(0, prompted.high, lasting),
         prefixes.between(prefixes.head * (owed.expected or 0.0), prompted.high), Amount.bounds(0, ceiling, text.expected),
         prefixes.head * (owed.expected or 0.0),
     )  # fmt: skip
 
 
+def _on_loan(
+    critic: CritiqueJudge, prompt: Prompt, samples: Sequence[Sample], principles: Sequence[Principle], lent: OnLoan[Critique]
+) -> tuple[int, int]:  # fmt: skip
+    """How many of all critiques that may be asked of these samples other runs have, and how many those are."""
+    asks = [
+        ask for sample in samples if sample.usable for principle in principles for ask in critic.asks(prompt, sample, principle)
+    ]  # fmt: skip
+    return sum(ask.record_id in lent for ask in asks), len(asks)
+
+
 @dataclass
 class _Count:
-    """Questions of one kind: how many, how many are not recorded, and tokens of those."""
+    """Questions of one kind: how many, how many other runs have answered, how many are not recorded anywhere, and tokens of those."""
 
     calls: Amount = NOTHING
+    reused: Amount = NOTHING
     owed: Amount = NOTHING
     prompt: Amount = NOTHING
     completion: Amount = NOTHING
 
-    def known(self, ask: Ask, recorded: bool, most: int) -> None:
+    def known(self, ask: Ask, settled: Held[Any], most: int) -> None:
         """A question that will be asked, or was."""
         self.calls += Amount.exact(1)
-        if not recorded:
+        if ask.record_id in settled.own:
+            return
+        if ask.record_id in settled.lent:
+            self.reused += Amount.exact(1)
+        else:
             self.owed += Amount.exact(1)
             self.prompt += Amount.exact(len(ask.tokens))
             self.completion += Amount.bounds(0, most)
@@ -169,6 +207,7 @@ class _Revising:
     """Follows each prompt through the rounds, as far as critiques and revisions are recorded."""
 
     run: Run | None
+    others: Others | None
     config: RunConfig
     judge: PairwiseJudge
     seen: Seen
@@ -179,12 +218,13 @@ class _Revising:
         self.critic, self.reviser = CritiqueJudge(self.judge.engine), Reviser(self.judge.engine)
         self.rounds = self.config.revise.rounds if self.config.revise else 0
         numbers = range(1, self.rounds + 1)
-        self.critiques = {
-            number: _settled(self.run, f"{CRITIQUES}-{number}", Critique, self.shards) for number in numbers
-        }
-        self.revisions = {number: _settled(self.run, stage_name(number), Revision, self.shards) for number in numbers}
-        self.judged = _settled(self.run, JUDGEMENTS, Judgement, self.shards)
+        self.critiques = {number: self._settled(f"{CRITIQUES}-{number}", Critique) for number in numbers}
+        self.revisions = {number: self._settled(stage_name(number), Revision) for number in numbers}
+        self.judged = self._settled(JUDGEMENTS, Judgement)
         self.prefixes = Prefixes.of(self.judge.engine.capabilities)
+
+    def _settled(self, name: str, kind: type[R]) -> Held[R]:
+        return _settled(self.run, self.others, name, kind, self.shards)
 
     def line(self, prompts: Sequence[Prompt]) -> Line:
         """All rounds of all prompts, and the judging of what they come to."""
@@ -192,7 +232,7 @@ class _Revising:
             self._follow(prompt)
         count = self.count
         return Line(
-            Step.REVISIONS, self.judge.name, count.calls, count.owed, count.prompt,
+            Step.REVISIONS, self.judge.name, count.calls, count.reused, count.owed, count.prompt,
             self.prefixes.between(self.prefixes.head * count.owed.low, count.prompt.high), count.completion,
             self.prefixes.head * count.owed.low,
         )  # fmt: skip
@@ -214,7 +254,7 @@ class _Revising:
             shown = as_sample(current, original) if isinstance(current, Revision) else current
             (ask,) = self.critic.asks(prompt, shown, principle)
             recorded = ask.record_id in self.critiques[number]
-            self.count.known(ask, recorded, self.critic.params.max_tokens)
+            self.count.known(ask, self.critiques[number], self.critic.params.max_tokens)
             self.prefixes.count([] if recorded else [ask.tokens])
             critique = self.critiques[number].get(ask.record_id)
             if not recorded:
@@ -227,10 +267,10 @@ class _Revising:
 
     def _rewritten(self, ask: ReviseAsk, number: int, current: Sample | Revision) -> Sample | Revision | None:
         found = self.revisions[number]
-        self.count.known(ask, ask.record_id in found, self.reviser.params.max_tokens)
+        self.count.known(ask, found, self.reviser.params.max_tokens)
         if ask.record_id not in found:
             return None
-        revision = found[ask.record_id]
+        revision = found.get(ask.record_id)
         return revision if revision is not None and revision.text else current
 
     def _unknown(self, prompt: Prompt, principle: Principle) -> None:
@@ -253,7 +293,7 @@ class _Revising:
         if original is not None and isinstance(end, Revision):
             for first, second in round_robin([original, as_sample(end, original)]):
                 for ask in self.judge.asks(prompt, first, second):
-                    self.count.known(ask, ask.record_id in self.judged, READ)
+                    self.count.known(ask, self.judged, READ)
         elif end is None and self.rounds:
             frames = [len(a.tokens) for a in self.judge.asks(prompt, blank_sample(prompt, 0), blank_sample(prompt, 1))]
             longest = self.seen.most + self.reviser.params.max_tokens

@@ -1,18 +1,21 @@
-"""What the parts of a plan share: a line of it, and what it knows of responses. Counts nothing by itself."""
+"""What the parts of a plan share: a line of it, what is settled of a stage, and what it knows of responses. Counts nothing by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic
 
 from generate.amounts import LEAST_PROMPTS, NOTHING, Amount, loosened, predicted
+from generate.others import OnLoan
 from tenet.ids import Json
 from tenet.records import Finish, Prompt, Sample
+from tenet.runs.codec import R
 
 
 @dataclass(frozen=True)
 class Line:
-    """One step: calls in all and still owed, and the tokens of those owed.
+    """One step: calls in all, those that other runs have answered already (`reused`), those still owed, and the tokens of those owed.
 
     `cached_tokens` are the prompt tokens that a prefix cache should spare, `shared_tokens` those of them that every prompt of the step
     begins with.
@@ -21,6 +24,7 @@ class Line:
     stage: str
     note: str = ""
     calls: Amount = NOTHING
+    reused: Amount = NOTHING
     owed: Amount = NOTHING
     prompt_tokens: Amount = NOTHING
     cached_tokens: Amount = NOTHING
@@ -30,18 +34,33 @@ class Line:
     def scaled(self, factor: float) -> Line:
         """The line of so many times as many prompts."""
         return replace(
-            self, calls=self.calls.scaled(factor), owed=self.owed.scaled(factor),
+            self, calls=self.calls.scaled(factor), reused=self.reused.scaled(factor), owed=self.owed.scaled(factor),
             prompt_tokens=self.prompt_tokens.scaled(factor), cached_tokens=self.cached_tokens.scaled(factor),
             completion_tokens=self.completion_tokens.scaled(factor), shared_tokens=self.shared_tokens * factor,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Json]:
         """For `--json` and files."""
-        amounts = ("calls", "owed", "prompt_tokens", "cached_tokens", "completion_tokens")
+        amounts = ("calls", "reused", "owed", "prompt_tokens", "cached_tokens", "completion_tokens")
         return {
             "stage": self.stage, "model": self.note, "shared_tokens": round(self.shared_tokens),
             **{name: getattr(self, name).as_json() for name in amounts},
         }  # fmt: skip
+
+
+@dataclass
+class Held(Generic[R]):
+    """What is settled of a stage: rows of the run's `own` by key, and those that other runs will lend."""
+
+    own: dict[str, R | None]
+    lent: OnLoan[R]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.own or key in self.lent
+
+    def get(self, key: str) -> R | None:
+        """The record of a key; None where it was given up without one, or is owed."""
+        return self.own[key] if key in self.own else self.lent.get(key)
 
 
 @dataclass

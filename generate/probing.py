@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from generate.context import Context, Step
-from generate.sampling import Draw, Policy, draw, owed
+from generate.sampling import Draw, Policy, draw, owed, sample_job
 from generate.shards import LazyShards
 from generate.spending import POLICY
 from tenet.ids import content_id
@@ -27,7 +27,7 @@ def chosen(prompts: Iterable[Prompt], count: int, seed: int) -> set[str]:
 
 
 def draw_some(context: Context, policies: Sequence[Policy], count: int) -> None:
-    """Draw what is owed of so many prompts from each policy, one model at a time.
+    """Draw what is owed of so many prompts from each policy, one model at a time; what other runs have drawn is taken first.
 
     Raises:
         TooManyFailures: more than `max_failures` of a policy's draws failed.
@@ -39,6 +39,8 @@ def draw_some(context: Context, policies: Sequence[Policy], count: int) -> None:
         return owed([one for one in context.shards[shard] if one.id in names], policy, context.config.seed)
 
     for policy in policies:
+        if context.library is not None:
+            context.library.lend(sample_job(context, policy, alone=False), context.console)
         work = context.meter.watched(Step.SAMPLES, POLICY, partial(draw, policy), policy.need)
         with context.console.progress(f"probing {policy.name}") as progress:
             report = run_stage(

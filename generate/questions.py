@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from generate.context import Context, Step
 from generate.orders import Asking, PositionBias, make_asking, position_bias
+from generate.others import OnLoan
 from generate.rounds import Question, Replay, Settled, Subject, calibration, in_showing_order, replay
 from generate.schedule import field_of
 from generate.shards import PROMPTS_PER_SHARD, LazyShards
@@ -162,13 +163,14 @@ class Told:
     """The settled rows of a shard by key, and by prompt and what they answer.
 
     `current` says that the stage holds no answer to a question of another wording (`generate.supersede` has been
-    here): then an answer is found without making the question.
+    here): then an answer is found without making the question. `elsewhere` are answers that other runs have.
     """
 
     current: bool = False
     by_key: dict[str, Judgement | None] = field(default_factory=dict)
     by_question: dict[str, dict[Question, Judgement]] = field(default_factory=dict)
     nameless: bool = False
+    elsewhere: OnLoan[Judgement] | None = None
 
     def add_all(self, stage: Stage[Judgement], shard: int) -> None:
         """Note the settled rows of a shard: those with an answer, and those that were given up."""
@@ -212,10 +214,20 @@ class Asker:
             record = told.by_question.get(self.prompt.id, {}).get(question)
             if record is not None or not told.nameless:
                 return Settled(record) if record is not None else None
-        if not told.by_key:
+        if not told.by_key and not told.elsewhere:
             return None
         key = self.ask(question).record_id
-        return Settled(told.by_key[key]) if key in told.by_key else None
+        if key in told.by_key:
+            return Settled(told.by_key[key])
+        return Settled(told.elsewhere.get(key)) if told.elsewhere and key in told.elsewhere else None
+
+    def lent(self, question: Question) -> bool:
+        """Whether other runs have the answer, and this one has not."""
+        elsewhere = self.told.elsewhere
+        if not elsewhere:
+            return False
+        key = self.ask(question).record_id
+        return key not in self.told.by_key and key in elsewhere
 
     def recorded(self) -> list[Question]:
         """The questions of today's wording that are answered, due or not."""

@@ -69,18 +69,20 @@ def show_plan(bill: Bill, console: Console, *, probed: int = 0) -> None:
         return
     plan = bill.plan
     columns = ["step", "model", "calls", "still owed", "prompt tokens", "of them cached", "completion tokens", "time"]
+    names = ["calls", "owed", "prompt_tokens", "cached_tokens", "completion_tokens"]
+    if plan.reuses:
+        columns.insert(3, "from reused runs")
+        names.insert(1, "reused")
     rows: list[list[Json]] = []
     for item in bill.items:
         line = item.line
         rows.append([
-            line.stage, line.note, amount_text(line.calls), amount_text(line.owed), amount_text(line.prompt_tokens),
-            amount_text(line.cached_tokens), amount_text(line.completion_tokens),
+            line.stage, line.note, *(amount_text(getattr(line, name)) for name in names),
             time_text(item.seconds) if item.seconds else UNKNOWN,
         ])  # fmt: skip
     lines = plan.lines
     rows.append([
-        "total", "", *(amount_text(total([getattr(line, name) for line in lines])) for name in
-                       ("calls", "owed", "prompt_tokens", "cached_tokens", "completion_tokens")),
+        "total", "", *(amount_text(total([getattr(line, name) for line in lines])) for name in names),
         time_text(bill.seconds) if bill.seconds else UNKNOWN,
     ])  # fmt: skip
     if bill.currency:
@@ -99,6 +101,9 @@ def show_plan(bill: Bill, console: Console, *, probed: int = 0) -> None:
 
 def _caveats(bill: Bill) -> Iterator[str]:
     yield from _basis(bill)
+    if bill.plan.reuses:
+        figures = ", ".join(f"{amount_text(line.reused)} {line.stage}" for line in bill.lines if line.reused.high > 0)
+        yield f"From reused runs: {figures}. They are taken, not asked; calls still owed, tokens, time and price are without them."
     for line in bill.plan.lines:
         if line.stage == Step.JUDGEMENTS and line.calls.bounded and bill.plan.drawn == bill.plan.prompts:
             yield (

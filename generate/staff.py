@@ -9,20 +9,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from generate.context import Context
-from generate.reuse import open_library
+from generate.others import Others
+from generate.reuse import Library
 
 
 @contextmanager
-def staffed(context: Context) -> Iterator[None]:
-    """Open the workers and the library that the configuration asks for; they are closed at the end.
+def staffed(context: Context, others: Others | None) -> Iterator[None]:
+    """Open the workers that the configuration asks for, to be closed at the end, and have the run take what `others` lend.
 
     Raises:
-        MissingInput: Ray, its cluster or a run to take from is not there.
-        UsageError: the cluster holds no worker, or a run to take from is another Tenet's.
+        MissingInput: Ray or its cluster is not there.
+        UsageError: the cluster holds no worker.
     """
     with ExitStack() as stack:
-        if context.config.reuse:
-            context.library = stack.enter_context(closing(open_library(context.run, context.config.reuse)))
+        if others is not None:
+            context.library = Library(context.run, others)
         if context.config.workers.kind == "ray":
             from generate.crew import crew_of
             from tenet.workers.ray import RayPool

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from generate.amounts import Amount
+from generate.bill import Bill
+from generate.cli import generate as command
 from generate.context import Step
-from generate.pipeline import ALL, Order, generate
+from generate.pipeline import ALL, Order, dry_run, generate, probe
+from generate.planned import Line
 from generate.reuse import read_reused
 from tenet.config import load_config
 from tenet.console import Console
@@ -67,6 +72,78 @@ def test_another_run_is_asked_for_what_differs_and_comes_out_as_if_asked_whole(t
     assert f"{taken:,} judgements taken from {tmp_path / 'old/run'}" in said
     assert read_reused(run.path)["judgements"] == {str(tmp_path / "old/run"): taken}
     assert dataset_digest(tmp_path / "alone/run") == dataset_digest(tmp_path / "new/run")
+
+
+def line(bill: Bill, step: str) -> Line:
+    (found,) = [one for one in bill.lines if one.stage == step]
+    return found
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["revise: {rounds: 1}\n", "schedule: {kind: knockout, second_order: close}\ncritique: none\n"],
+    ids=["revised", "in waves"],
+)
+def test_a_plan_counts_what_other_runs_supply(tmp_path: Path, more: str) -> None:
+    """Before anything is asked, the plan says what the run then takes, and what it asks."""
+    file = write_run(tmp_path, prompts=20, words=WORDS, more=more)
+    carry_out(file, tmp_path / "old", EACH)[0].close()
+    write_run(tmp_path, prompts=20, words=EDITED, more=more)
+    reuse = f"reuse=[{tmp_path / 'old/run'}]"
+    config = load_config(file, RunConfig, (EACH, reuse))
+    planned = dry_run(Order(config, tmp_path / "new/run", "tenet generate run.yaml"))
+    alone = dry_run(Order(load_config(file, RunConfig, (EACH,)), tmp_path / "new/run", "tenet generate run.yaml"))
+    run, _ = carry_out(file, tmp_path / "new", EACH, reuse)
+    asked, taken = calls(run.path), {step: sum(by.values()) for step, by in read_reused(run.path).items()}
+    samples, judging = line(planned, "samples"), line(planned, "judgements")
+    assert samples.owed == Amount.exact(0)
+    assert samples.reused == samples.calls == line(alone, "samples").owed == Amount.exact(taken["samples"])
+    assert samples.prompt_tokens == samples.completion_tokens == Amount.exact(0)
+    assert judging.reused.holds(taken["judgements"])
+    assert judging.reused.expected == pytest.approx(taken["judgements"], rel=0.1)
+    assert judging.owed.holds(asked["judgements"])
+    if "schedule" not in more:
+        with run:
+            rows = [one for one in run.stage(Step.JUDGEMENTS, Judgement).records() if one.principle == "p3"]
+        assert judging.reused == Amount.exact(taken["judgements"])
+        assert judging.owed == Amount.exact(asked["judgements"]) == Amount.exact(len(rows))
+        assert judging.prompt_tokens == Amount.exact(sum(one.prompt_tokens or 0 for one in rows))
+        critiques, revisions = line(planned, "critiques"), line(planned, "revisions")
+        assert critiques.owed.holds(asked.get("critiques", 0))
+        assert critiques.reused.holds(taken["critiques"])
+        assert 0 < (critiques.owed.expected or 0.0) < 0.5 * (line(alone, "critiques").owed.expected or 0.0)
+        assert revisions.owed.holds(asked.get("revisions", 0))
+        assert revisions.reused.high > 0
+
+
+def test_a_run_that_others_supply_whole_is_planned_to_ask_nothing(tmp_path: Path) -> None:
+    file = write_run(tmp_path, prompts=20, more="revise: {rounds: 1}\n")
+    carry_out(file, tmp_path / "old")[0].close()
+    words = [str(file), "--runs", str(tmp_path / "new"), "--reuse", str(tmp_path / "old/run"), "--dry-run"]
+    done = CliRunner().invoke(command, words, catch_exceptions=False)
+    told = json.loads(CliRunner().invoke(command, [*words, "--json"], catch_exceptions=False).stdout)
+    assert [(one["calls"], one["owed"]["high"]) for one in told["steps"]] == [
+        (one["reused"], 0) for one in told["steps"]
+    ]
+    assert {one["stage"] for one in told["steps"]} == {"samples", "judgements", "critiques", "revisions"}
+    assert "from reused runs" in done.stdout
+    assert "From reused runs: 60 samples, " in done.stderr
+    assert not (tmp_path / "new").exists()
+    run, _ = carry_out(file, tmp_path / "new", f"reuse=[{tmp_path / 'old/run'}]")
+    assert calls(run.path) == {}
+    kept = json.loads((run.path / "plan.json").read_text())
+    assert [one["reused"] for one in kept["steps"]] == [one["reused"] for one in told["steps"]]
+    assert dataset_digest(tmp_path / "old/run") == dataset_digest(tmp_path / "new/run")
+
+
+def test_a_probe_takes_what_others_have_drawn(tmp_path: Path) -> None:
+    file = write_run(tmp_path, prompts=20, more="critique: none\n")
+    carry_out(file, tmp_path / "old")[0].close()
+    config = load_config(file, RunConfig, (f"reuse=[{tmp_path / 'old/run'}]",))
+    order = Order(config, tmp_path / "new/run", "tenet generate run.yaml")
+    probe(order, 10, Console(quiet=True, out=StringIO(), err=StringIO()))
+    assert calls(order.folder) == {}
+    assert read_reused(order.folder)["samples"] == {str(tmp_path / "old/run"): 60}
 
 
 def test_what_failed_elsewhere_is_asked(tmp_path: Path) -> None:
