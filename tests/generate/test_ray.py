@@ -19,7 +19,8 @@ import pytest
 
 from generate.context import Step
 from generate.pipeline import ALL, Order, generate
-from tenet.config import load_config
+from pocket import JUDGE_PATH, POLICY_PATH, world
+from tenet.config import load_config, make_config
 from tenet.console import Console
 from tenet.errors import BudgetReached, EngineError, Interrupted, JudgeUnfit, MissingInput, RunLocked, TooManyFailures
 from tenet.records import Judgement, Sample
@@ -27,7 +28,8 @@ from tenet.runconfig import RunConfig
 from tenet.runs import Run
 from tenet.runs.lock import Holder, is_held, read_holder
 from tenet.workers.settling import Told
-from tests.generate.runs_example import ROOT, dataset_digest, start, words_of, write_run
+from tests.generate.ray_example import cut_small
+from tests.generate.runs_example import ROOT, dataset_digest, quiet, start, words_of, write_rows, write_run
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +81,12 @@ def on(cluster: Any) -> tuple[str, ...]:
     return ("--workers", "ray:2", "--set", f"workers.address={cluster.get_runtime_context().gcs_address}")
 
 
-def test_two_actors_give_the_bytes_that_one_process_gives(cluster: Any, tmp_path: Path) -> None:
+def test_two_actors_give_the_bytes_that_one_process_gives(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_small(monkeypatch)
     waves = "schedule: {kind: knockout, second_order: close}\n"
-    file = write_run(tmp_path, prompts=264, more=f"revise: {{rounds: 1}}\n{waves}")
+    file = write_run(tmp_path, prompts=40, more=f"revise: {{rounds: 1}}\n{waves}")
     with carry_out(file, tmp_path / "local")[0] as run:
         here = {one.id: one for one in run.stage(Step.JUDGEMENTS, Judgement).records()}
     with carry_out(file, tmp_path / "ray", *ON_RAY)[0] as run:
@@ -91,6 +96,31 @@ def test_two_actors_give_the_bytes_that_one_process_gives(cluster: Any, tmp_path
     usage = (tmp_path / "ray/run/stats.json").read_text()
     carry_out(file, tmp_path / "ray", *ON_RAY)[0].close()
     assert json.loads((tmp_path / "ray/run/stats.json").read_text())["usage"] == json.loads(usage)["usage"]
+
+
+@pytest.mark.slow
+def test_two_actors_read_of_a_real_model_what_one_process_reads(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_small(monkeypatch)
+    rows = ({"prompt": one.text} for one in world.prompts(12, seed=5, split="heldout"))
+    values = {
+        "prompts": {"path": write_rows(tmp_path / "prompts.jsonl", rows)},
+        "principles": "pocket/courteous",
+        "policy": {"model": str(POLICY_PATH), "samples": 3, "max_tokens": 32},
+        "judge": {"model": str(JUDGE_PATH)},
+        "critique": "none",
+    }
+    found = []
+    for name, workers in (("local", {}), ("ray", {"workers": {"kind": "ray", "size": 2}})):
+        config = make_config({"name": name, **values, **workers}, RunConfig)
+        with generate(Order(config, tmp_path / name, "tenet generate run.yaml"), quiet()) as run:
+            found.append({one.id: one for one in run.stage(Step.JUDGEMENTS, Judgement).records()})
+    here, there = found
+    assert here.keys() == there.keys()
+    assert len(here) > 40
+    for name, one in here.items():
+        assert one.p_first == pytest.approx(there[name].p_first, abs=1e-3)
 
 
 def test_an_actor_that_dies_costs_what_it_had_in_hand(cluster: Any, reference: Reference, tmp_path: Path) -> None:
