@@ -11,6 +11,7 @@ import pytest
 
 from engines.bytelevel import ByteTokenizer
 from engines.prompting import ChatTokenizer
+from engines.registry import create_engine
 from engines.scripted_faults import Fault, FaultPlan
 from engines.scripted_server import scripted_server
 from tenet.errors import EngineError, UsageError
@@ -168,3 +169,15 @@ def test_a_transient_fault_comes_once():
 def test_a_server_that_cannot_start_says_so():
     with pytest.raises(EngineError, match="did not start"), scripted_server(rule="nonsense"):
         pass
+
+
+def test_engine_and_server_log_a_question_alike_and_it_outlives_a_kill(tmp_path):
+    log = tmp_path / "asked.log"
+    one, other = questions(TOKENIZER, 2)
+    engine = create_engine("scripted", "longer", options={"log": str(log)})
+    engine.read_labels([one, other], [(65,), (66,)])
+    with scripted_server(log=str(log)) as running:
+        ask(running.base_url, "/completions", labels(list(one.tokens)))
+        running.process.kill()
+    first, second, third = log.read_text().splitlines()
+    assert first == third != second
