@@ -4,7 +4,7 @@ Requests of one group go to one server by rendezvous hashing (Thaler and Ravisha
 group is highest, so that another list of servers moves only the groups that it must. That is a preference. A server has its
 own jobs first; one that has none left takes over from those whose window is full, that rest, or that have more than their
 share in flight (`SLACK`), so that no server idles and none is waited for. It only works on jobs that it can choose from: that
-is what `LOOKAHEAD` is for.
+is one thing that `LOOKAHEAD` is for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ SLACK: Final = 1.25
 """How much more than an equal share of all requests in flight a server may have of its own."""
 
 LOOKAHEAD: Final = 256
-"""Requests a server to take ahead of its window: several prompts with all their questions."""
+"""Requests a server to take ahead of its window: several prompts with all their questions, and enough to keep a server busy while
+the caller is held up, as by a shard that it publishes."""
 
 
 class Homed(Protocol):
@@ -43,8 +44,8 @@ class Homes:
 
     @property
     def ahead(self) -> int:
-        """How many requests to take beyond those that keep the windows full; none where there is nothing to choose."""
-        return LOOKAHEAD * len(self._servers) if len(self._servers) > 1 else 0
+        """How many requests to take beyond those that keep the windows full."""
+        return LOOKAHEAD * len(self._servers)
 
     def of(self, group: str) -> int | None:
         """The place of a group's server; None for requests without a group, and where there is only one server."""

@@ -188,7 +188,7 @@ def _tuple(name: str, optional: bool, item: Column) -> Column:
     def arrow() -> Any:
         import pyarrow as pa
 
-        return pa.list_(pa.field("item", item.arrow(), nullable=item.optional))
+        return pa.list_(pa.field("item", item.arrow()))
 
     return Column(name, "TEXT", True, optional, to_plain, from_plain, arrow)
 
@@ -214,7 +214,7 @@ def _struct(name: str, optional: bool, struct: type[DataclassInstance]) -> Colum
     def arrow() -> Any:
         import pyarrow as pa
 
-        return pa.struct([pa.field(part.name, part.arrow(), nullable=part.optional) for part in parts])
+        return pa.struct([pa.field(part.name, part.arrow()) for part in parts])
 
     return Column(name, "TEXT", True, optional, to_plain, from_plain, arrow)
 

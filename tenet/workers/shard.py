@@ -19,6 +19,7 @@ from typing import Generic
 from tenet.errors import StorageFailed, TenetError
 from tenet.runs import Row, Stage
 from tenet.runs.codec import R
+from tenet.runs.published import import_ahead
 from tenet.workers.survey import T, Task, distinct
 
 Work = Callable[[Iterable[Task[T]]], Iterable[Row[R]]]
@@ -91,6 +92,7 @@ class ShardWorker(Generic[T, R]):
             Stopped: the watch said so; everything answered is recorded.
             TenetError: the engine, the disk or the input failed as a whole; everything answered is recorded.
         """
+        import_ahead()
         owed = self._in_turn(shards)
         while True:
             source = _Source(task for number in owed for task in self._hand_out(number, tasks_of(number)))

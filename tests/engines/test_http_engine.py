@@ -8,6 +8,7 @@ import pytest
 
 from engines.base import Request, SamplingParams
 from engines.http import HttpEngine
+from engines.http_affinity import LOOKAHEAD
 from engines.http_check import clean_bases
 from engines.registry import create_engine
 from engines.scripted import ScriptedEngine
@@ -120,16 +121,16 @@ def test_prompts_are_taken_only_as_there_is_room(server):
         stream = engine.stream_labels(endless(engine.tokenizer), labels_of(engine))
         for number, (place, read) in zip(range(40), stream, strict=False):
             assert not read.error
-            assert taken <= number + 1 + 2 * 5 + 5
+            assert taken <= number + 1 + 2 * 5 + LOOKAHEAD + 5
             assert place < taken
         stream.close()
         after = taken
-    assert taken == after <= 60
+    assert taken == after <= 60 + LOOKAHEAD
 
 
 def test_closing_a_stream_cancels_what_is_in_flight():
     with scripted_server(latency=30.0) as slow, engine_on(slow.base_url, in_flight=4) as engine:
-        requests = iter(questions(engine.tokenizer, 50))
+        requests = iter(questions(engine.tokenizer, LOOKAHEAD + 50))
         short = questions(engine.tokenizer, 1, start=900)[0]
         too_long = Request((1,) * 70_000)
 
