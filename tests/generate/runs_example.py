@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
 from generate.context import Step
 from generate.pipeline import ALL, Order
 from tenet.config import make_config
@@ -39,6 +41,12 @@ principles:
 def quiet() -> Console:
     """A console that says nothing."""
     return Console(quiet=True, out=StringIO(), err=StringIO())
+
+
+def cut_shards(monkeypatch: pytest.MonkeyPatch, prompts: int) -> None:
+    """Have shards of so many prompts, for the length of a test."""
+    for module in ("shards", "prompt_shards", "questions", "deriving", "plan"):
+        monkeypatch.setattr(f"generate.{module}.PROMPTS_PER_SHARD", prompts)
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Json]]) -> str:

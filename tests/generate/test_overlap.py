@@ -19,7 +19,16 @@ from tenet.errors import BudgetReached, EngineError, InvalidInput, JudgeUnfit
 from tenet.ids import Json
 from tenet.records import Judgement, Sample
 from tenet.runs import Row, Run, Stage
-from tests.generate.runs_example import dataset_digest, make_order, quiet, start, words_of, write_rows, write_run
+from tests.generate.runs_example import (
+    cut_shards,
+    dataset_digest,
+    make_order,
+    quiet,
+    start,
+    words_of,
+    write_rows,
+    write_run,
+)
 
 SHARD = 16
 PROMPTS = 4 * SHARD
@@ -29,8 +38,7 @@ Events = list[tuple[str, int]]
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("shards", "questions", "plan"):
-        monkeypatch.setattr(f"generate.{module}.PROMPTS_PER_SHARD", SHARD)
+    cut_shards(monkeypatch, SHARD)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tenet.ids import Json
 from tenet.records import Critique, Judgement, Prompt, Sample
 from tenet.runconfig import SamplesConfig
 from tenet.runs import Row, Run, Stage
-from tests.generate.runs_example import make_order, quiet, write_rows
+from tests.generate.runs_example import cut_shards, make_order, quiet, write_rows
 
 PRICES = {"policy": {"prompt": 1.0, "completion": 4.0}, "judge": {"prompt": 2.0, "completion": 8.0, "cached": 0.5}}
 SAMPLING = frozenset({Step.SAMPLES})
@@ -183,8 +183,7 @@ def test_a_plan_in_passing_looks_at_some_prompts_and_comes_out_like_the_whole(ma
 
 
 def test_a_plan_in_passing_reads_few_shards(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("prompt_shards", "questions", "deriving", "plan"):
-        monkeypatch.setattr(f"generate.{module}.PROMPTS_PER_SHARD", 16)
+    cut_shards(monkeypatch, 16)
     monkeypatch.setattr("generate.plan.MOST_SHARDS", 2)
     order = make(120)
     generate(make(120, steps=SAMPLING), quiet()).close()
