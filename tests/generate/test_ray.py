@@ -86,7 +86,7 @@ def test_two_actors_give_the_bytes_that_one_process_gives(
 ) -> None:
     cut_small(monkeypatch)
     waves = "schedule: {kind: knockout, second_order: close}\n"
-    file = write_run(tmp_path, prompts=40, more=f"revise: {{rounds: 1}}\n{waves}")
+    file = write_run(tmp_path, prompts=20, more=f"revise: {{rounds: 1}}\n{waves}")
     with carry_out(file, tmp_path / "local")[0] as run:
         here = {one.id: one for one in run.stage(Step.JUDGEMENTS, Judgement).records()}
     with carry_out(file, tmp_path / "ray", *ON_RAY)[0] as run:
