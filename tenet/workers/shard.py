@@ -28,6 +28,9 @@ Work = Callable[[Iterable[Task[T]]], Iterable[Row[R]]]
 GROUP_ROWS = 256
 GROUP_SECONDS = 0.25
 FILLING_UP = 32
+FILLING_UP_SLOWLY = 8, 0.05
+"""Tasks that the work takes without an answer in between, after which it may be busy for long: so many at once, or fewer when so many
+seconds have passed since the last commit."""
 
 
 class Stopped(Exception):
@@ -298,7 +301,8 @@ class _Group(Generic[R]):
     def taken(self) -> None:
         """The work has taken a task."""
         self._taken += 1
-        if self._taken == FILLING_UP:
+        few, seconds = FILLING_UP_SLOWLY
+        if self._taken == FILLING_UP or (self._taken == few and time.monotonic() - self._since >= seconds):
             self.flush()
 
     def flush(self) -> None:

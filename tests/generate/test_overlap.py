@@ -32,7 +32,7 @@ from tests.generate.runs_example import (
 
 SHARD = 16
 PROMPTS = 4 * SHARD
-ELSEWHERE: dict[str, Json] = {"device": "gpu:1", "batch": 16, "latency": 0.01}
+ELSEWHERE: dict[str, Json] = {"device": "gpu:1", "batch": 16, "latency": 0.04}
 Events = list[tuple[str, int]]
 
 
@@ -243,7 +243,7 @@ def waits(console: Path, what: Callable[[], object]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_amid_both_the_same_command_goes_on(tmp_path: Path, blow: signal.Signals) -> None:
-    file = write_run(tmp_path, prompts=600, latency=0.05, more="overlap: yes\ncritique: none\n")
+    file = write_run(tmp_path, prompts=600, latency=0.02, more="overlap: yes\ncritique: none\n")
     log, runs = tmp_path / "log.txt", tmp_path / "stopped"
     with start(words_of(file, runs), log) as process:
         waits(log, lambda: process.poll() is not None or list((runs / "run/judgements").glob("*.db*")))
