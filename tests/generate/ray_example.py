@@ -11,9 +11,9 @@ import generate.crew
 from generate.context import Context
 from generate.crew import Crew
 from tenet.workers.settling import Made, Order
+from tests.generate.runs_example import CUTTERS, cut_shards
 
 SHARD = 4
-_CUTTERS = ("shards", "questions", "deriving", "plan")
 
 
 class SmallCrew(Crew):
@@ -36,11 +36,10 @@ def cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
     def crew_of(context: Context) -> Crew:
         return SmallCrew(context.run.path.resolve(), context.run.driver, context.config, context.constitution)
 
-    for module in _CUTTERS:
-        monkeypatch.setattr(f"generate.{module}.PROMPTS_PER_SHARD", SHARD)
+    cut_shards(monkeypatch, SHARD)
     monkeypatch.setattr(generate.crew, "crew_of", crew_of)
 
 
 def _cut() -> None:
-    for module in _CUTTERS:
+    for module in CUTTERS:
         import_module(f"generate.{module}").PROMPTS_PER_SHARD = SHARD  # type: ignore[attr-defined]

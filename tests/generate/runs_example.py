@@ -25,6 +25,8 @@ PRINCIPLE = "  - id: {name}\n    text: The response is {word}.\n"
 WORDS = ("kind", "tidy", "brief", "exact", "calm", "frank", "warm", "plain", "bold", "sound")
 
 
+CUTTERS = ("shards", "prompt_shards", "questions", "deriving", "plan")
+"""The modules of generate that know how many prompts make a shard."""
 TWO_PRINCIPLES = """
 schema_version: 1
 name: two
@@ -45,7 +47,7 @@ def quiet() -> Console:
 
 def cut_shards(monkeypatch: pytest.MonkeyPatch, prompts: int) -> None:
     """Have shards of so many prompts, for the length of a test."""
-    for module in ("shards", "prompt_shards", "questions", "deriving", "plan"):
+    for module in CUTTERS:
         monkeypatch.setattr(f"generate.{module}.PROMPTS_PER_SHARD", prompts)
 
 

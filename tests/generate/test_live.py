@@ -15,6 +15,7 @@ from engines.scripted import ScriptedEngine
 from engines.scripted_server import scripted_server
 from generate.pipeline import generate, read_stats
 from generate.spending import JUDGE, POLICY, spent_before
+from judges.preflight import preflight
 from tenet.budget import Spent
 from tenet.ids import Json
 from tenet.live import FILE, Live, read_live
@@ -68,14 +69,23 @@ def test_while_a_stage_is_at_work_the_run_tells_so(tmp_path: Path, monkeypatch: 
     order = make_order(tmp_path, "run", values(tmp_path))
     ask = ScriptedEngine.read_labels
 
+    checked: list[bool] = []
+
+    def check(*arguments: Any) -> Any:
+        try:
+            return preflight(*arguments)
+        finally:
+            checked.append(True)
+
     def read_labels(self: ScriptedEngine, requests: Sequence[Request], labels: Sequence[TokenIds]) -> list[LabelRead]:
         until = time.monotonic() + SECONDS
-        while (order.folder / "judgements").exists() and not seen and time.monotonic() < until:
+        while checked and not seen and time.monotonic() < until:
             live = read_live(order.folder)
             if live is not None and live.stage == "judgements" and live.planned is not None:
                 seen.append(live)
         return ask(self, requests, labels)
 
+    monkeypatch.setattr("generate.judging.preflight", check)
     monkeypatch.setattr(ScriptedEngine, "read_labels", read_labels)
     generate(order, quiet()).close()
     (live,) = seen
