@@ -156,6 +156,7 @@ def kill_often(
             before, fresh = {}, True
         fresh = kind is Kind.COMMAND
         if kind is Kind.SERVER and server is not None:
+            victim.excuse()
             server.kill()
             log.mark(kind)
             server.restart()
@@ -170,7 +171,8 @@ def kill_often(
         tally.mid_run += len(now) > len(before)
         _compare(tally, before, now)
         before = now
-    victim.ends_within(None)
+    while not victim.ends_within(None):
+        pass
     tally.kills += log.take()
     return tally
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.scripted_server import scripted_server
+from tenet.errors import EngineError
 from tenet.runs.lock import is_held, read_holder
 from tenet.runs.run import WORKERS
 
@@ -91,6 +92,13 @@ class Victim:
         self._words = words
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
+        self._excused = False
+
+    def excuse(self) -> None:
+        """Let the command end once for want of its server, as it does where that is killed before it has been asked anything; it is given
+        again.
+        """
+        self._excused = True
 
     def start(self) -> None:
         """Give the command, if it is not under way."""
@@ -107,6 +115,10 @@ class Victim:
             return False
         code = self._process.returncode
         self._process = None
+        if code == EngineError.exit_code and self._excused:
+            self._excused = False
+            self.start()
+            return False
         if code:
             raise SystemExit(f"the command ended with {code}:\n{err}")
         return True
