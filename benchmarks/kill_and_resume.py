@@ -191,12 +191,10 @@ def dealt(kinds: Sequence[Kind], kills: int, rng: random.Random) -> list[Kind]:
 
 def most_again(kind: Kind, workers: int) -> int:
     """The most questions that a kill may have asked again: what was in flight and a group of answers that were not committed, of each
-    process that ended with it, and what new processes begin with.
+    process that ended with it, and what new processes begin with. The command may end for want of its server.
     """
-    aside = PREFLIGHT + CHECKS * (workers + 1)
-    if kind is Kind.SERVER:
-        return workers * IN_FLIGHT + aside
-    return (workers if kind is Kind.COMMAND else 1) * (IN_FLIGHT + COMMIT_GROUP) + aside
+    ended = 1 if kind is Kind.WORKER else workers
+    return ended * (IN_FLIGHT + COMMIT_GROUP) + PREFLIGHT + CHECKS * (workers + 1)
 
 
 def largest_gap(one: Rows, other: Rows) -> float:
