@@ -6,7 +6,8 @@ is what `generate.crew` makes it from again in another process. Knows no stage's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -15,6 +16,7 @@ from generate.context import Context, Step
 from generate.orders import PositionBias
 from generate.shards import LazyShards
 from tenet.budget import Limits, Meter, Spent
+from tenet.console import Progress
 from tenet.errors import TenetError
 from tenet.live import told_live
 from tenet.runs import Stage
@@ -99,6 +101,21 @@ class MeteredAccount:
         return self.meter.reached(self.step)
 
 
+@contextlib.contextmanager
+def told(context: Context, job: Job[T, R]) -> Iterator[Progress]:
+    """A job's progress, shown on the console and told to those who look on; jobs of different stages may be told at once."""
+    with (
+        context.console.progress(job.title) as progress,
+        told_live(
+            context.run.path, context.run.driver, job.stage.name, place=list(Step).index(job.step),
+            progress=progress, meter=context.meter,
+            servers=job.servers if context.pool is None else tuple,  # workers elsewhere have engines of their own
+            finished=lambda: {step: (one.asked, one.seconds) for step, one in context.reports.copy().items()},
+        ),
+    ):  # fmt: skip
+        yield progress
+
+
 def carry_out(context: Context, job: Job[T, R], *, max_failures: float | None = None) -> StageReport:
     """Settle a job's tasks: what other runs hold is taken, the rest is asked, here or by the context's workers; the report is noted.
 
@@ -109,14 +126,7 @@ def carry_out(context: Context, job: Job[T, R], *, max_failures: float | None = 
     most = context.config.max_failures if max_failures is None else max_failures
     if context.library is not None:
         context.library.lend(job, context.console)
-    servers = job.servers if context.pool is None else tuple  # workers elsewhere have engines of their own
-    with (
-        context.console.progress(job.title) as progress,
-        told_live(
-            context.run.path, context.run.driver, job.stage.name, progress=progress, meter=context.meter,
-            servers=servers, finished={step: (one.asked, one.seconds) for step, one in context.reports.items()},
-        ),
-    ):  # fmt: skip
+    with told(context, job) as progress:
         if context.pool is None:
             report = run_stage(
                 job.stage, job.shards, job.metered(context.meter), progress=progress, plan=job.plan,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from generate.context import Context, Step
-from generate.jobs import Job
+from generate.jobs import Job, told
 from generate.judging import PREFLIGHT, check_judge, comparison_job
 from generate.questions import Comparisons
 from generate.sampling import Draw, Policy, plan_samples, sample_all, sample_job
@@ -102,7 +102,7 @@ def _draw(
 ) -> None:  # fmt: skip
     """Carry out a sample job, putting each settled shard into the queue. Failures are asked again early, lest one hold its shard back."""
     try:
-        with context.console.progress(job.title) as progress:
+        with told(context, job) as progress:
             report = run_stage(
                 job.stage, job.shards, job.metered(context.meter), progress=progress, plan=job.plan, retries=job.retries,
                 max_failures=context.config.max_failures, interruption=interruption, settled=waiting.put, again_after=1,
@@ -146,11 +146,12 @@ class _Follower:
         """
         job, context = self._job, self._context
         seconds = 0.0
-        with context.console.progress(job.title) as progress:
+        with told(context, job) as progress:
             tally = Tally(job.stage, progress, hopeless=context.config.max_failures < 1)
             watch: Watch[Judgement] = Watch(tally.recorded, progress.in_flight, tally.settled, stopping)
             worker = ShardWorker(job.stage, job.metered(context.meter), watch, retries=job.retries)
-            while not self._ended and (number := waiting.get()) is not None:
+            progress.expect(0)
+            while (number := self._next(waiting, progress)) is not None:
                 if stopping():
                     raise Stopped
                 began = time.monotonic()
@@ -174,13 +175,17 @@ class _Follower:
     def _leg(self, first: int, waiting: Waiting, progress: Progress) -> Iterator[int]:
         """A shard that is begun, and those that are waiting behind it once the judge has been checked."""
         yield first
-        while self._checked and not waiting.empty():
-            number = waiting.get()
-            if number is None:
-                self._ended = True
-                return
+        while self._checked and not waiting.empty() and (number := self._next(waiting, progress)) is not None:
             self._begin(number, progress)
             yield number
+
+    def _next(self, waiting: Waiting, progress: Progress) -> int | None:
+        """The next shard; None from when there will be no more."""
+        number = None if self._ended else waiting.get()
+        if number is None and not self._ended:
+            self._ended = True
+            progress.expect(0, last=True)
+        return number
 
     def _begin(self, number: int, progress: Progress) -> None:
         """Take what other runs have of a shard, see what it owes, and check the judge before it is first asked."""

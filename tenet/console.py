@@ -125,7 +125,7 @@ class Progress:
         self.title = title
         self.total = self.done = self.flying = 0
         self.outcomes: dict[str, int] = {}
-        self.started = False
+        self.started = self.growing = False
         self._console = console
         self._live = console.draws
         self._last = console.clock()
@@ -139,10 +139,11 @@ class Progress:
             self._marks = [(self._console.clock(), done)]
         self.draw()
 
-    def expect(self, more: int, done: int = 0) -> None:
-        """Say that there is more to do than was said, and how much of that was done before."""
+    def expect(self, more: int, done: int = 0, *, last: bool = False) -> None:
+        """Say that there is more to do than was said, and how much of that was done before; no time left is told until the `last` of it."""
         with self._console.lock:
             self.total, self.done = self.total + more, self.done + done
+            self.started, self.growing = True, not last
             self._marks = [(when, before + done) for when, before in self._marks]
         self.draw()
 
@@ -175,7 +176,10 @@ class Progress:
 
     def line(self) -> str:
         """The line as it is now."""
-        return progress_line(self.title, self.done, self.total, self.rate(), flying=self.flying, outcomes=self.outcomes)
+        return progress_line(
+            self.title, self.done, self.total, self.rate(),
+            flying=self.flying, outcomes=self.outcomes, growing=self.growing,
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         self._console.begin(self)
@@ -209,15 +213,18 @@ def progress_line(
     *,
     flying: int = 0,
     outcomes: Mapping[str, int] | None = None,
+    growing: bool = False,
 ) -> str:
-    """Long work in one line: how much is done of how much, how fast, what is under way and how long it will take."""
-    share = f" ({100 * done / total:.0f} %)" if total else ""
+    """Long work in one line: how much is done of how much, how fast, what is under way and how long it will take; neither share nor time
+    left where the total is `growing`.
+    """
+    share = " so far" if growing else f" ({100 * done / total:.0f} %)" if total else ""
     parts = [f"{title}: {done:,} of {total:,}{share}"]
     if rate > 0:
         parts.append(f"{rate:,.1f}/s")
     if flying:
         parts.append(f"{flying:,} in flight")
-    if rate > 0 and done < total:
+    if rate > 0 and done < total and not growing:
         parts.append(f"{duration((total - done) / rate)} left")
     parts += [f"{name} {number:,}" for name, number in (outcomes or {}).items()]
     return " · ".join(parts)

@@ -1,4 +1,4 @@
-"""Tells a person where a run stands: a table, the stage at work, its servers, and what to do next. Words only; looks at nothing itself."""
+"""Tells a person where a run stands: a table, the stages at work, their servers, what to do next. Words only; looks at nothing itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from tenet.console import draw_table, duration, money, progress_line, quantity
 from tenet.ids import Json
-from tenet.live import Live
+from tenet.live import Live, latest
 from tenet.runs.overview import StageView
 from tenet.servers import ServerStats, slowest
 from tenet.standing import StageStanding, Standing
@@ -35,7 +35,7 @@ def page(standing: Standing, *, width: int | None = None, colour: bool = False) 
     shown = [name for name in rows[0] if name in _ALWAYS or any(row[name] is not None for row in rows)]
     parts = [shown] if _fits(shown, rows, width) else [[name for name in part if name in shown] for part in _PARTS]
     tables = [_table(part, rows, width, colour=colour) for part in parts if len(part) > 1]
-    block = _block(standing.live, standing.currency, width, colour=colour) if standing.live else ""
+    block = _block(standing.live, standing.currency, width, colour=colour)
     return f"{title}\n\n{''.join(tables)}{block}"
 
 
@@ -52,16 +52,18 @@ def _fits(columns: Sequence[str], rows: Sequence[Mapping[str, Json]], width: int
 
 
 def line(standing: Standing) -> str:
-    """The stage at work in one line, for a log."""
-    live = standing.live
-    if live is None:
+    """The stages at work in one line, for a log."""
+    now = latest(standing.live)
+    if now is None:
         return f"{_clock()} {standing.run.path}: between two stages"
-    parts = [_headline(live)]
-    if behind := slowest(live.servers):
-        parts.append(f"slowest server {_short(behind)}, {_seconds(behind.p50)}")
-    if live.cost is not None:
-        parts.append(f"{money(live.cost)} {standing.currency}")
-    return f"{_clock()} {' · '.join(parts)}"
+    parts = []
+    for live in standing.live:
+        behind = slowest(live.servers)
+        server = f" · slowest server {_short(behind)}, {_seconds(behind.p50)}" if behind else ""
+        parts.append(f"{_headline(live)}{server}")
+    if now.cost is not None:
+        parts.append(f"{money(now.cost)} {standing.currency}")
+    return f"{_clock()} {' | '.join(parts)}"
 
 
 def words(standing: Standing) -> list[str]:
@@ -104,32 +106,43 @@ def _row(stage: StageStanding, currency: str) -> dict[str, Json]:
     }
 
 
-def _block(live: Live, currency: str, width: int | None, *, colour: bool) -> str:
-    """The stage at work, what the command has spent, and its servers."""
-    text = _headline(live) + "\n"
-    spent = live.spent
-    if spent.tokens:
+def _block(told: Sequence[Live], currency: str, width: int | None, *, colour: bool) -> str:
+    """The stages at work, what the command has spent, and each stage's servers, under its title where there are several stages."""
+    text = "".join(f"{_headline(live)}\n" for live in told)
+    now = latest(told)
+    if now is not None and now.spent.tokens:
+        spent = now.spent
         share = "" if spent.cached_share is None else f" ({100 * spent.cached_share:.0f} % cached)"
-        price = "" if live.cost is None else f", {money(live.cost)} {currency}"
+        price = "" if now.cost is None else f", {money(now.cost)} {currency}"
         text += (
             f"this command so far: {quantity(spent.prompt_tokens)} tokens in{share}, "
             f"{quantity(spent.completion_tokens)} out{price}\n"
         )
-    if not live.servers:
-        return text
-    behind = slowest(live.servers)
-    rows = [_server(server, behind) for server in live.servers]
+    for live in told:
+        if live.servers:
+            title = f"{live.title}, its servers:\n" if len(told) > 1 else ""
+            text += f"\n{title}{_servers(live.servers, width, colour=colour)}"
+    return text
+
+
+def _servers(servers: Sequence[ServerStats], width: int | None, *, colour: bool) -> str:
+    """A table of servers, without the columns that matter least where the terminal is narrow."""
+    behind = slowest(servers)
+    rows = [_server(server, behind) for server in servers]
     columns = [name for name in rows[0] if name or any(row[name] for row in rows)]
     for least in ("answered", "retries"):
         if not _fits(columns, rows, width):
             columns.remove(least)
-    return f"{text}\n{_table(columns, rows, width, colour=colour)}"
+    return _table(columns, rows, width, colour=colour)
 
 
 def _headline(live: Live) -> str:
     if live.planned is None:
         return f"{live.title}: finding out what is owed"
-    return progress_line(live.title, live.done, live.planned, live.rate, flying=live.in_flight, outcomes=live.outcomes)
+    return progress_line(
+        live.title, live.done, live.planned, live.rate,
+        flying=live.in_flight, outcomes=live.outcomes, growing=live.growing,
+    )  # fmt: skip
 
 
 def _server(server: ServerStats, behind: ServerStats | None) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""Where a run stands, put together for `tenet status`: its stages, what their answers took and cost, how fast they came, and the stage at
+"""Where a run stands, put together for `tenet status`: its stages, what their answers took and cost, how fast they came, and the stages at
 work. Reads only; knows no stage's work.
 """
 
@@ -6,20 +6,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
 from tenet.budget import Spent
 from tenet.ids import Json
-from tenet.live import Live, read_live
+from tenet.live import Live, latest, read_live
 from tenet.runs import Run
 from tenet.runs.overview import RunView, StageView, overview
 from tenet.servers import slowest
 from tenet.usage import Usage, currency_of, price_of
 
 STATS: Final = "stats.json"
+_OF_THE_COMMAND: Final = ("writer", "place", "spent", "cost", "finished")
+"""What each stage at work tells and `--json` does not repeat."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ class StageStanding:
 
 @dataclass(frozen=True)
 class Standing:
-    """One run. `currency` is empty where the run has no prices."""
+    """One run. `live` are its stages at work, in the order of the steps; `currency` is empty where the run has no prices."""
 
     run: RunView
     stages: tuple[StageStanding, ...]
-    live: Live | None = None
+    live: tuple[Live, ...] = ()
     currency: str = ""
 
     @property
@@ -63,16 +65,19 @@ class Standing:
         return sum(costs) if costs else None
 
     def as_json(self) -> dict[str, Json]:
-        """For `--json`."""
-        live: dict[str, Any] | None = None
-        if self.live is not None:
-            behind = slowest(self.live.servers)
-            live = {**asdict(self.live), "slowest": behind.name if behind else None}
-            del live["writer"]
+        """For `--json`; `so_far` is what the command at work has spent, over all its stages."""
+        now = latest(self.live)
         return {
             **asdict(self.run), "path": str(self.run.path), "stages": [stage.as_json() for stage in self.stages],
-            "cost": self.cost, "currency": self.currency or None, "live": live, "next": self.run.next,
+            "cost": self.cost, "currency": self.currency or None, "live": [_live_json(live) for live in self.live],
+            "so_far": {**asdict(now.spent), "cost": now.cost} if now else None, "next": self.run.next,
         }  # fmt: skip
+
+
+def _live_json(live: Live) -> dict[str, Json]:
+    behind = slowest(live.servers)
+    told: dict[str, Any] = {**asdict(live), "slowest": behind.name if behind else None}
+    return {name: value for name, value in told.items() if name not in _OF_THE_COMMAND}
 
 
 class Looker:
@@ -103,16 +108,17 @@ def _standing(view: StageView, spent: Spent | None, config: Mapping[str, Json], 
     return StageStanding(view, counted, counted.cost(price) if counted and price else None, rate)
 
 
-def _rates(stats: Mapping[str, Any], live: Live | None) -> dict[str, float]:
-    """Answers a second by stage: of the one at work now, of the others over all commands."""
+def _rates(stats: Mapping[str, Any], live: Sequence[Live]) -> dict[str, float]:
+    """Answers a second by stage: of those at work now, of the others over all commands."""
     usage, taken = stats.get("usage", {}), stats.get("seconds", {})
     calls: Counter[str] = Counter({step: usage.get(step, {}).get("calls", 0) for step in taken})
     seconds: dict[str, float] = dict(taken)
-    for step, (asked, lasted) in (live.finished if live else {}).items():
+    now = latest(live)
+    for step, (asked, lasted) in (now.finished if now else {}).items():
         calls[step] += asked
         seconds[step] = seconds.get(step, 0.0) + lasted
     found = {step: calls[step] / lasted for step, lasted in seconds.items() if lasted > 0 and calls[step]}
-    return {**found, live.stage: live.rate} if live else found
+    return {**found, **{one.stage: one.rate for one in live}}
 
 
 def _stats(folder: Path) -> Mapping[str, Any]:

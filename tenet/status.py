@@ -36,7 +36,7 @@ POLL_SECONDS: Final = 0.5
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of the table; with --watch one a look."
 )
 def status(run: str, *, watch: bool, every: float | None, as_json: bool) -> None:
-    """Show how far RUN is: its stages, what failed, what is owed, what it took, the stage at work and its servers, and what to do next.
+    """Show how far RUN is: its stages, what failed, what is owed, what it took, the stages at work and their servers, and what to do next.
 
     RUN is a run's folder, or its name under runs/. Works while the run goes on. Tokens and cost are those of the recorded answers,
     by the prices in run.yaml. Ctrl-C ends a watch and leaves the run alone.

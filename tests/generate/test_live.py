@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes on and afterwards: the stage at work, and costs that are those of its bill."""
+"""What a run tells of itself while it goes on and afterwards: the stages at work, and costs that are those of its bill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from generate.spending import JUDGE, POLICY, spent_before
 from judges.preflight import preflight
 from tenet.budget import Spent
 from tenet.ids import Json
-from tenet.live import FILE, Live, read_live
+from tenet.live import FILES, Live, read_live
 from tenet.records import Sample
 from tenet.runconfig import PricesConfig
 from tenet.standing import Looker
@@ -61,7 +61,7 @@ def test_costs_and_rates_after_the_fact_are_those_of_the_bill(tmp_path: Path) ->
     assert standing.cost == pytest.approx(before[POLICY].cost(prices.policy) + before[JUDGE].cost(prices.judge))
     assert stages["samples"].spent == before[POLICY] == sum(samples, Spent())
     assert standing.currency == "USD"
-    assert not (order.folder / FILE).exists()
+    assert not list(order.folder.glob(FILES))
 
 
 def test_while_a_stage_is_at_work_the_run_tells_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,9 +80,9 @@ def test_while_a_stage_is_at_work_the_run_tells_so(tmp_path: Path, monkeypatch: 
     def read_labels(self: ScriptedEngine, requests: Sequence[Request], labels: Sequence[TokenIds]) -> list[LabelRead]:
         until = time.monotonic() + SECONDS
         while checked and not seen and time.monotonic() < until:
-            live = read_live(order.folder)
-            if live is not None and live.stage == "judgements" and live.planned is not None:
-                seen.append(live)
+            seen.extend(
+                live for live in read_live(order.folder) if live.stage == "judgements" and live.planned is not None
+            )
         return ask(self, requests, labels)
 
     monkeypatch.setattr("generate.judging.preflight", check)
@@ -91,6 +91,7 @@ def test_while_a_stage_is_at_work_the_run_tells_so(tmp_path: Path, monkeypatch: 
     (live,) = seen
     assert (live.title, live.done, live.planned, live.cost) == ("judging", 0, 120, None)
     assert live.finished["samples"][0] == 60
+    assert not live.growing
     assert live.spent.prompt_tokens > 0
     assert live.servers == ()
 
@@ -117,9 +118,7 @@ def _while_it_runs(folder: Path, work: Callable[[], None]) -> list[Live]:
 
     def look() -> None:
         while not over.wait(0.02):
-            live = read_live(folder)
-            if live is not None and (not looks or live != looks[-1]):
-                looks.append(live)
+            looks.extend(live for live in read_live(folder) if live not in looks)
 
     thread = threading.Thread(target=look)
     thread.start()

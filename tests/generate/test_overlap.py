@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from generate.pipeline import ALL, Order, generate
 from tenet.console import Console
 from tenet.errors import BudgetReached, EngineError, InvalidInput, JudgeUnfit
 from tenet.ids import Json
+from tenet.live import FILES, Live, read_live
 from tenet.records import Judgement, Sample
 from tenet.runs import Row, Run, Stage
 from tests.generate.runs_example import (
@@ -182,6 +185,7 @@ def test_when_one_fails_the_other_stops_and_everything_is_kept(
     drawn = sum(number for name, number in recorded if name == "samples")
     judged = sum(number for name, number in recorded if name == "judgements")
     assert counts(asked.folder) == (drawn, judged)
+    assert not list(asked.folder.glob(FILES))
     assert 0 < drawn < 2 * PROMPTS
     if method == "read_labels":
         assert judged > 0
@@ -190,6 +194,43 @@ def test_when_one_fails_the_other_stops_and_everything_is_kept(
     assert sum(number for name, number in recorded if name == "samples") == 2 * PROMPTS - drawn
     generate(make("whole", overlap="no"), quiet()).close()
     assert dataset_digest(asked.folder) == dataset_digest(make("whole").folder)
+
+
+def test_both_are_told_to_those_who_look_on(make: Callable[..., Order], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = make("told")
+    generates, first, looked = ScriptedEngine.generate, iter(range(4)), threading.Event()
+    seen: list[tuple[Live, ...]] = []
+
+    def draw(self: ScriptedEngine, *arguments: Any) -> Any:
+        """Two shards, and the rest once somebody has seen that they are drawn and judged, or looks no more."""
+        if next(first, None) is None:
+            looked.wait()
+        return generates(self, *arguments)
+
+    def look() -> None:
+        until = time.monotonic() + 60
+        while not seen and time.monotonic() < until:
+            time.sleep(0.02)
+            told = read_live(asked.folder)
+            if len(told) == 2 and all(live.done for live in told):
+                seen.append(told)
+        looked.set()
+
+    monkeypatch.setattr(ScriptedEngine, "generate", draw)
+    console = Console(out=StringIO(), err=StringIO())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(look)
+        generate(asked, console).close()
+    ((drawing, judging),) = seen
+    drawn, judged = counts(asked.folder)
+    assert (drawing.stage, drawing.planned, drawing.growing) == ("samples", drawn, False)
+    assert 0 < drawing.done <= 4 * SHARD
+    assert (judging.stage, judging.growing, judging.eta_seconds) == ("judgements", True, None)
+    assert judging.planned is not None
+    assert 0 < judging.done <= judging.planned < judged
+    said = console.err.getvalue()  # type: ignore[attr-defined]
+    assert f"judging: {judged} of {judged} (100 %)" in said
+    assert not list(asked.folder.glob(FILES))
 
 
 def test_a_limit_holds_for_both_together(make: Callable[..., Order]) -> None:
@@ -262,8 +303,6 @@ def test_stopped_amid_both_the_same_command_goes_on(tmp_path: Path, blow: signal
 
 
 def test_each_has_its_own_live_line(tmp_path: Path) -> None:
-    from io import StringIO
-
     class Terminal(StringIO):
         def isatty(self) -> bool:
             return True

@@ -133,8 +133,8 @@ def test_a_narrow_terminal_gets_several_tables_that_fit_and_break_no_number(
     with opened(folder, prices=PRICES) as run:
         fill(run)
     servers = tuple(ServerStats(f"http://10.0.0.{n}:8000/v1", 1234, 35.1, 16, 16, 0.1 * n, 2.4, 3, 3) for n in (1, 2))
-    live = Live(Holder(1, "h", "t"), "judgements", "judging", 5, 10, 1.0, 5.0, servers=servers)
-    standing = replace(Looker(folder).look(), live=live)
+    live = Live(Holder(1, "h", "t"), "judgements", "judging", done=5, planned=10, servers=servers)
+    standing = replace(Looker(folder).look(), live=(live,))
     wide, narrow = page(standing), Text.from_ansi(page(standing, width=80)).plain
     assert wide.count("stage ") == 1
     assert narrow.count("stage ") == 3
