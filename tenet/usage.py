@@ -19,7 +19,7 @@ from tenet.ids import Json
 from tenet.records import Critique, Judgement, Revision, Sample
 from tenet.runconfig import PriceConfig
 from tenet.runs.manifest import ManifestFile, StageEntry
-from tenet.runs.opened import connect
+from tenet.runs.opened import connect, is_begun
 from tenet.runs.published import ShardEntry
 
 POLICY, JUDGE = "policy", "judge"
@@ -120,6 +120,6 @@ def _of_database(path: Path) -> Spent:
         sqlite3.Error: it is gone or cannot be read now.
     """
     with closing(connect(path, read_only=True)) as connection:
-        if not connection.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'rows'").fetchone()[0]:
+        if not is_begun(connection):
             return Spent()
         return Spent(*(value or 0 for value in connection.execute(_SUMS).fetchone()))

@@ -36,7 +36,8 @@ _DAMAGE = frozenset({0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQ
 class OpenShard(Generic[R]):
     """Rows by key, in one SQLite file, safe for use from several threads of one process.
 
-    A reader (`read_only`) may look on while the writer of another process works; it mends nothing. Columns that an
+    A reader (`read_only`) may look on while the writer of another process works; it mends nothing, and finds no rows in a file whose
+    writer has not come to make its table, or was killed before it did. Columns that an
     earlier version did not have are filled in; a writer takes them into the file first.
 
     Raises:
@@ -50,6 +51,7 @@ class OpenShard(Generic[R]):
         self.dropped = 0
         self._codec = codec
         self._lock = threading.Lock()
+        self._begun = not read_only
         names = (*BOOKS, "_crc", *codec.names)
         self._select = _select(names)
         self._where: Sequence[int | None] = range(len(codec.names))
@@ -68,7 +70,7 @@ class OpenShard(Generic[R]):
                 _configure(self._connection, is_local(path.parent))
                 self._prepare(fresh, names)
             else:
-                self._fit()
+                self._looked()
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise self._explained(error) from error
@@ -110,11 +112,13 @@ class OpenShard(Generic[R]):
         Raises:
             CorruptShard: a row's checksum does not match.
         """
+        if not self._looked():
+            return []
         return [self._decoded(values) for values in self._query(f"{self._select} ORDER BY _key")]
 
     def counts(self) -> Counts:
         """How the rows ended."""
-        return read_counts(self._connection)
+        return read_counts(self._connection) if self._looked() else Counts()
 
     def close(self) -> None:
         """Write the log back and let the file go. Closing twice is harmless."""
@@ -146,8 +150,6 @@ class OpenShard(Generic[R]):
         """Find out how the file's columns lie; false where they are not quite this version's."""
         first = [*BOOKS, "_crc"]
         held = [name for _, name, *_ in self._connection.execute("PRAGMA table_info(rows)")]
-        if not held:  # its writer has not begun
-            return True
         if held[: len(first)] != first:
             raise CorruptShard(f"columns are {', '.join(held)}; this version expects {', '.join(first)} first")
         self._select = _select(held)
@@ -213,8 +215,17 @@ class OpenShard(Generic[R]):
         return Row(str(key), record, bool(ok), int(attempts or 0), str(reason))
 
     def _query(self, query: str) -> list[tuple[SqlValue, ...]]:
+        if not self._looked():
+            return []
         with self._lock, storage(self.path):
             return list(self._connection.execute(query))
+
+    def _looked(self) -> bool:
+        """Whether there is a table to read."""
+        if not self._begun and is_begun(self._connection):
+            self._fit()
+            self._begun = True
+        return self._begun
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -246,8 +257,12 @@ def peek_counts(path: Path) -> Counts:
         sqlite3.Error: the file is gone or cannot be read now.
     """
     with closing(connect(path, read_only=True)) as connection:
-        tables = connection.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'rows'").fetchone()
-        return read_counts(connection) if tables[0] else Counts()
+        return read_counts(connection) if is_begun(connection) else Counts()
+
+
+def is_begun(connection: sqlite3.Connection) -> bool:
+    """Whether the writer of an open shard has come to make its table."""
+    return bool(connection.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'rows'").fetchone()[0])
 
 
 def remove_database(path: Path) -> None:

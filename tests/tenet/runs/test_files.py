@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tenet.errors import StorageFailed
-from tenet.runs import atomic
+from tenet.records import Ranking
+from tenet.runs import Codec, Row, atomic, opened
 from tenet.runs.filesystem import filesystem_type, is_local
 
 MOUNTS = """\
@@ -43,9 +44,6 @@ def test_an_unknown_file_system_counts_as_a_network(tmp_path: Path) -> None:
 
 
 def test_an_open_shard_on_a_network_uses_the_rollback_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tenet.records import Ranking
-    from tenet.runs import Codec, Row, opened
-
     monkeypatch.setattr(opened, "is_local", lambda path: False)
     shard = opened.OpenShard(tmp_path / "00000.db", Codec(Ranking))
     assert shard._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
@@ -85,3 +83,18 @@ def test_sweep_takes_only_what_was_left_aside(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     atomic.sweep(tmp_path)
     assert sorted(item.name for item in tmp_path.iterdir()) == [".keep", "a.json", "b.tmp"]
+
+
+def test_a_reader_finds_no_rows_before_the_writer_has_made_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "00000.db"
+    opened.connect(path, read_only=False).close()  # as a writer leaves it that is killed at once
+    path.touch()
+    reader = opened.OpenShard(path, Codec(Ranking), read_only=True)
+    assert (reader.keys(), reader.rows(), reader.failures(), reader.counts().rows) == ({}, [], {}, 0)
+    writer = opened.OpenShard(path, Codec(Ranking))
+    writer.put([Row("a", None, ok=False, reason="no answer")])
+    assert reader.keys() == {"a": False}
+    assert reader.counts().failed == 1
+    assert [row.key for row in reader.rows()] == ["a"]
+    reader.close()
+    writer.close()
