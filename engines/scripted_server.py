@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
@@ -122,6 +123,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._busy = False
+        self._arrived = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -154,6 +156,7 @@ class Connection(asyncio.Protocol):
         del self._buffer[: end + 4 + length]
         method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
         self._busy = True
+        self._arrived = self._loop.time()
         self._service.counts.now += 1
         self._service.counts.peak = max(self._service.counts.peak, self._service.counts.now)
         try:
@@ -186,26 +189,21 @@ class Connection(asyncio.Protocol):
             self._refuse(429, "too many requests at once", {"Retry-After": service.timing.retry_after})
             return
         faults = [service.fault(tokens, key) for tokens, key in zip(asked.prompts, keys, strict=True)]
-        wait = max(map(service.timing.seconds, keys))
-        if wait:
-            self._loop.call_later(wait, self._answer, asked, faults)
-        else:
-            self._answer(asked, faults)
-
-    def _answer(self, asked: Asked, faults: Sequence[Fault | None]) -> None:
-        if self._transport is None:
-            return
         loud = next((fault for fault in faults if fault is not None and not fault.of_one_choice), None)
         if loud is None or loud is Fault.EMPTY_CHOICES:
-            self._send(200, self._service.desk.answer(asked, faults))
-            return
-        self._break(loud, asked)
+            answer = partial(self._write, 200, json.dumps(service.desk.answer(asked, faults)).encode())
+        else:
+            answer = partial(self._break, loud, asked)
+        wait = max(map(service.timing.seconds, keys))
+        if wait:  # from the moment when the request was whole, whatever it took to read it
+            self._loop.call_at(self._arrived + wait, answer)
+        else:
+            answer()
 
     def _break(self, fault: Fault, asked: Asked) -> None:
         """Answer as a server in trouble does."""
         transport = self._transport
-        assert transport is not None
-        if fault is Fault.HANG:
+        if transport is None or fault is Fault.HANG:
             return
         if fault in (Fault.BUSY, Fault.OVERLOADED):
             headers = {"Retry-After": self._service.timing.retry_after} if fault is Fault.BUSY else {}
