@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from constitution.merge import Draft
-from constitution.model import Condition, Example, Principle, PrincipleTest, Status, Tier
+from constitution.model import Condition, Example, Principle, PrincipleTest, Silence, Status, Tier
 
 
 def principle(draft: Draft) -> Principle:
@@ -27,6 +27,8 @@ def principle(draft: Draft) -> Principle:
         tests=tuple(_test(item) for item in given.get("tests", ())),
         source=given.get("source", "").strip(),
         status=Status(given.get("status", Status.ACTIVE)),
+        overrides_for=given.get("overrides_for", ""),
+        lint=tuple(Silence(rule, (reason or "").strip()) for rule, reason in given.get("lint", {}).items()),
         line=draft.place.line,
         path=draft.place.document.path,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
+from constitution import codes
 from constitution.merge import Draft
 from constitution.model import Principle
 from constitution.patterns import fault
@@ -27,7 +28,8 @@ def patterns(draft: Draft) -> Iterator[Problem]:
         if isinstance(pattern, str) and (wrong := fault(pattern)):
             place = draft.written["applies_when"]
             hint = "use bounded repeats such as {0,20}" if "without limit" in wrong else ""
-            yield place.problem(f"{place.name(*where, 'pattern')} {wrong}", hint, *where, "pattern")
+            told = f"{place.name(*where, 'pattern')} {wrong}"
+            yield place.problem(told, hint, *where, "pattern", code=codes.PATTERN)
 
 
 def tests(draft: Draft, principle: Principle) -> Iterator[Problem]:
@@ -36,11 +38,12 @@ def tests(draft: Draft, principle: Principle) -> Iterator[Problem]:
         place = draft.written["tests"]
         if test.applies and test.better == test.worse:
             told = f"{place.name(index)} has the same text for better and worse"
-            yield place.problem(told, "write two responses of which one follows the principle", index, "worse")
+            hint = "write two responses of which one follows the principle"
+            yield place.problem(told, hint, index, "worse", code=codes.TEST)
         if applies(principle, test.tags, test.prompt) is not test.applies:
             told = f"{place.name(index)} has a prompt that `applies_when` {'misses' if test.applies else 'selects'}"
             hint = "add `applies: false`, or widen `applies_when`" if test.applies else "narrow `applies_when`"
-            yield place.problem(told, hint, index, "prompt")
+            yield place.problem(told, hint, index, "prompt", code=codes.TEST)
 
 
 def references(drafts: Mapping[str, Draft], complete: bool) -> Iterator[Problem]:
@@ -52,14 +55,16 @@ def references(drafts: Mapping[str, Draft], complete: bool) -> Iterator[Problem]
         for index, other in enumerate(_targets(draft)):
             place = draft.written["yields_to"]
             if other == id_:
-                yield place.problem(f'{place.name(index)}: "{id_}" cannot yield to itself', "remove it", index)
+                told = f'{place.name(index)}: "{id_}" cannot yield to itself'
+                yield place.problem(told, "remove it", index, code=codes.YIELDS)
             elif other not in drafts and complete:
                 hint = suggest(other, drafts) or f"the file has {', '.join(drafts)}"
-                yield place.problem(f'{place.name(index)}: there is no principle "{other}"', hint, index)
+                told = f'{place.name(index)}: there is no principle "{other}"'
+                yield place.problem(told, hint, index, code=codes.YIELDS)
     for circle in _circles({id_: set(_targets(draft)) - {id_} for id_, draft in drafts.items()}):
         place = drafts[circle[0]].written["yields_to"]
         told = f"principles yield to each other in a circle: {' -> '.join(circle)}"
-        yield place.problem(told, "remove one of the steps")
+        yield place.problem(told, "remove one of the steps", code=codes.YIELDS)
 
 
 def _circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:

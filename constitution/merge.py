@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
-from constitution import shape, sources
+from constitution import codes, shape, sources
 from tenet.errors import InvalidInput, MissingInput, Problem
 from tenet.yamlfile import Pointer, Yaml, YamlDocument, load_yaml, suggest
 
@@ -25,9 +25,9 @@ class Place:
     document: YamlDocument
     pointer: Pointer
 
-    def problem(self, message: str, hint: str = "", *further: str | int) -> Problem:
-        """Make a problem that points here, or further down from here."""
-        return self.document.problem((*self.pointer, *further), message, hint)
+    def problem(self, message: str, hint: str = "", *further: str | int, code: str = "") -> Problem:
+        """Make a problem that points here, or further down from here; `code` is one of `constitution.codes`."""
+        return self.document.problem((*self.pointer, *further), message, hint, code)
 
     def name(self, *further: str | int) -> str:
         """Write the place as people do: `principles[2].weight`."""
@@ -71,6 +71,11 @@ class Merger:
         self.complete = True
         self._drafts: dict[Path, Drafts] = {}
         self._documents: dict[Path, YamlDocument] = {}
+
+    @property
+    def documents(self) -> tuple[YamlDocument, ...]:
+        """The files that could be read, in that order."""
+        return tuple(self._documents.values())
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -120,15 +125,14 @@ class Merger:
         try:
             path = sources.find(item, beside=chain[-1])
         except MissingInput as error:
-            return self._lost(place.problem(error.message, error.hint))
+            return self._lost(place.problem(error.message, error.hint, code=codes.INCLUDE))
         if path.resolve() in steps:
             circle = (*chain[steps.index(path.resolve()) :], path)
             told = f"files include each other in a circle: {' -> '.join(step.name for step in circle)}"
-            return self._lost(place.problem(told, "remove one of the includes"))
+            return self._lost(place.problem(told, "remove one of the includes", code=codes.INCLUDE))
         if len(chain) >= MAX_INCLUDES:
-            return self._lost(
-                place.problem(f"includes lie more than {MAX_INCLUDES} files deep", "include it higher up")
-            )
+            told = f"includes lie more than {MAX_INCLUDES} files deep"
+            return self._lost(place.problem(told, "include it higher up", code=codes.INCLUDE))
         return self.read(path, chain)
 
     def _lost(self, problem: Problem) -> Drafts:
@@ -142,7 +146,8 @@ class Merger:
             first = drafts.setdefault(id_, draft)
             if first.fields != draft.fields:
                 told = f'the principle "{id_}" of {item} differs from the one at {first.place}, also included here'
-                self.problems.append(place.problem(told, "include one of the two files, or give one another id"))
+                hint = "include one of the two files, or give one another id"
+                self.problems.append(place.problem(told, hint, code=codes.ID))
 
     def _add_own(self, document: YamlDocument, table: dict[str, Yaml], bad: list[Pointer], drafts: Drafts) -> None:
         """Add a file's own principles to the included ones, or lay them over these."""
@@ -150,6 +155,7 @@ class Merger:
         defaults = _draft(Place(document, ("defaults",)), given if isinstance(given, dict) else {}, bad)
         items = table.get("principles")
         own: dict[str, Place] = {}
+        included = bool(drafts)
         for index, item in enumerate(items if isinstance(items, list) else []):
             place = Place(document, ("principles", index))
             id_ = item.get("id") if isinstance(item, dict) else None
@@ -158,12 +164,12 @@ class Merger:
                 continue
             if id_ in own:
                 told = f'a second principle has the id "{id_}"'
-                self.problems.append(place.problem(told, f"the first is on line {own[id_].line}", "id"))
+                self.problems.append(place.problem(told, f"the first is on line {own[id_].line}", "id", code=codes.ID))
                 continue
             own[id_] = place
-            self._place(drafts, id_, _draft(place, item, bad), defaults)
+            self._place(drafts, id_, _draft(place, item, bad), defaults, included)
 
-    def _place(self, drafts: Drafts, id_: str, draft: Draft, defaults: Draft) -> None:
+    def _place(self, drafts: Drafts, id_: str, draft: Draft, defaults: Draft, included: bool) -> None:
         if id_ in drafts:
             drafts[id_] = drafts[id_].overridden(draft)
             return
@@ -173,7 +179,8 @@ class Merger:
             if self.complete:
                 near = suggest(id_, drafts.keys() - {id_}) or "add `text: ...`, the behaviour to prefer"
                 told = f'{draft.place.name()} lacks `text`, and no included principle has the id "{id_}"'
-                self.problems.append(draft.place.problem(told, near, "id"))
+                code = codes.OVERRIDE if included else codes.SHAPE
+                self.problems.append(draft.place.problem(told, near, "id", code=code))
 
 
 def _spoilt(pointer: Pointer, bad: list[Pointer]) -> bool:

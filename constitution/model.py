@@ -71,12 +71,21 @@ class PrincipleTest:
     applies: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A lint rule that a file switches off, and why."""
+
+    rule: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Principle:
     """One behaviour that responses are judged by.
 
-    `applies_when` holds for a prompt where one of its conditions does, and always where it is empty. `line`
-    counts from 1 in `path`; two principles that say the same are equal wherever they stand.
+    `applies_when` holds for a prompt where one of its conditions does, and always where it is empty. `overrides_for`
+    is the `text_digest` of the text that the overrides of its questions were written for. `line` counts from 1 in
+    `path`; two principles that say the same are equal wherever they stand.
     """
 
     id: str
@@ -93,8 +102,15 @@ class Principle:
     tests: tuple[PrincipleTest, ...] = ()
     source: str = ""
     status: Status = Status.ACTIVE
+    overrides_for: str = ""
+    lint: tuple[Silence, ...] = ()
     line: int = field(default=1, compare=False)
     path: Path | None = field(default=None, compare=False)
+
+    @property
+    def text_digest(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the text alone."""
+        return digest(self.text)[:12]
 
     @property
     def compare_question(self) -> str:

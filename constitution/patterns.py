@@ -1,9 +1,9 @@
 """Accepts or refuses the regular expressions of `applies_when`. Knows nothing of prompts.
 
 Python's engine backtracks, so a pattern can take time exponential in the length of the text. Refused are
-patterns that are long, and those in which a repeat of unlimited length stands inside another one, such as
-`(a+)+`. That covers the usual accident and not every one (`(a|a)*` passes), so `constitution.select` searches
-only a limited reach of the prompt.
+patterns that are long, those in which a repeat of unlimited length stands inside another one, such as `(a+)+`, and
+those that `constitution.ambiguity` finds exponential, such as `(a|a)*`. What is left can still take quadratic or cubic
+time, so `constitution.select` searches only a limited reach of the prompt.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from typing import Any, Final
+
+from constitution.ambiguity import bodies, exponential
 
 MAX_LENGTH: Final = 300
 _UNLIMITED: Final = 1_000
@@ -35,8 +37,11 @@ def fault(pattern: str) -> str:
 def _nested(pattern: str) -> str:
     from re import _parser  # type: ignore[attr-defined]  # the only way to see a pattern's structure
 
-    if any(_holds_unlimited(body) for body in _unlimited(_parser.parse(pattern))):
+    parsed = _parser.parse(pattern)
+    if any(_holds_unlimited(body) for body in _unlimited(parsed)):
         return "repeats something that itself repeats without limit, which can take forever"
+    if exponential(parsed, parsed.state.flags):
+        return "repeats something that can read one text in several ways without limit, which can take forever"
     return ""
 
 
@@ -44,17 +49,8 @@ def _parts(node: Any) -> Iterator[Any]:
     """Yield every (operator, argument) of a parsed pattern, at all depths."""
     for operator, argument in node:
         yield operator, argument
-        for inner in _bodies(argument):
+        for inner in bodies(argument):
             yield from _parts(inner)
-
-
-def _bodies(argument: Any) -> Iterator[Any]:
-    """Yield the sub-patterns among an operator's arguments."""
-    if hasattr(argument, "getwidth"):
-        yield argument
-    elif isinstance(argument, list | tuple):
-        for part in argument:
-            yield from _bodies(part)
 
 
 def _unlimited(node: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from constitution import codes
 from tenet.errors import Problem
 from tenet.yamlfile import Pointer, YamlDocument, suggest
 
@@ -49,11 +50,17 @@ def _validator() -> Draft202012Validator:
 def problems(document: YamlDocument) -> list[tuple[Pointer, Problem]]:
     """Return every place where a file departs from the schema, with what is wrong there; in no special order."""
     if document.data is None:
-        return [
-            ((), document.problem((), "the file is empty", "begin with `schema_version: 1` and `name: my-principles`"))
-        ]
+        hint = "begin with `schema_version: 1` and `name: my-principles`"
+        return [((), document.problem((), "the file is empty", hint, codes.SHAPE))]
     found = [told for error in _validator().iter_errors(document.data) for told in _told(error)]
-    return [(pointer, document.problem(pointer, *words)) for pointer, *words in dict.fromkeys(found)]
+    return [
+        (pointer, document.problem(pointer, message, hint, _code(pointer)))
+        for pointer, message, hint in dict.fromkeys(found)
+    ]
+
+
+def _code(pointer: Pointer) -> str:
+    return {"weight": codes.WEIGHT, "pattern": codes.PATTERN}.get(str(pointer[-1]) if pointer else "", codes.SHAPE)
 
 
 def _told(error: ValidationError) -> Iterator[tuple[Pointer, str, str]]:
@@ -117,6 +124,8 @@ def _cure(error: ValidationError) -> str:
         return f"write it as a list: [{value}]"
     if rule == "type" and wanted == "boolean":
         return "write true or false, without quotes; yes and no are text here"
+    if rule == "exclusiveMinimum":
+        return "to leave a principle out, write `status: draft` or `status: retired`"
     if rule == "const":
         return "this version of Tenet reads schema_version 1"
     return ""

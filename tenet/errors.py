@@ -22,7 +22,8 @@ EXIT_INTERRUPTED = 130
 class Problem:
     """One thing wrong with an input: where it is, what is wrong, and how to mend it.
 
-    `line` and `column` count from 1; None where the input has no lines (a folder, a Parquet file).
+    `line` and `column` count from 1; None where the input has no lines (a folder, a Parquet file). `code` is a stable name of the
+    kind of problem, for tools that sort them; empty where the reader of the input gives none.
     """
 
     message: str
@@ -30,6 +31,7 @@ class Problem:
     line: int | None = None
     column: int | None = None
     hint: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         place = [str(part) for part in (self.path, self.line, self.column) if part is not None]

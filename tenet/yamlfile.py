@@ -7,6 +7,8 @@ are refused, all reported together, so that nothing is built, repeated or overwr
 
 from __future__ import annotations
 
+import codecs
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -19,6 +21,14 @@ from tenet.yamlreader import Pointer, Position, Yaml, YamlReader
 __all__ = ["MAX_BYTES", "Pointer", "Position", "Yaml", "YamlDocument", "load_yaml", "parse_yaml", "suggest"]
 
 MAX_BYTES: Final = 1_000_000
+_HEAD: Final = 4_096
+# The longer marks come first: that of UTF-32LE begins with that of UTF-16LE.
+_MARKS: Final = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +49,9 @@ class YamlDocument:
                 return mark
         return 1, 1
 
-    def problem(self, pointer: Pointer, message: str, hint: str = "") -> Problem:
+    def problem(self, pointer: Pointer, message: str, hint: str = "", code: str = "") -> Problem:
         """Make a problem that points at this place of this file."""
-        return Problem(message, self.path, *self.position(pointer), hint)
+        return Problem(message, self.path, *self.position(pointer), hint, code)
 
 
 def load_yaml(path: Path) -> YamlDocument:
@@ -63,8 +73,9 @@ def load_yaml(path: Path) -> YamlDocument:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise _refused(path, [Problem("this is not UTF-8 text", path, line, hint="save the file as UTF-8")]) from error
+        raise _refused(path, [_encoded(path, raw, error.start)]) from error
+    if _encoding(raw):
+        raise _refused(path, [_encoded(path, raw, 0)])
     return parse_yaml(text, path)
 
 
@@ -92,6 +103,25 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def _fold(word: str) -> str:
     return word.casefold().replace("_", "-")
+
+
+def _encoding(raw: bytes) -> str:
+    """Name the encoding of two or four bytes a character that a file is in, by its mark or its zero bytes; empty if it is none."""
+    head = raw[:_HEAD]
+    marked = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")
+    if marked or head.count(0) * 4 < len(head) or not head:
+        return marked
+    return "UTF-16LE" if head.index(0) % 2 else "UTF-16BE"
+
+
+def _encoded(path: Path, raw: bytes, place: int) -> Problem:
+    """Say which encoding a file that is not UTF-8 seems to have; `place` is the first byte that cannot be UTF-8."""
+    wide = _encoding(raw)
+    before = raw[:place].rpartition(b"\n")[2].decode("utf-8", "replace")
+    where = (1, 1) if wide else (raw.count(b"\n", 0, place) + 1, len(before) + 1)
+    name = shlex.quote(path.name)
+    hint = f"save the file as UTF-8, such as with: iconv -f {wide or 'LATIN1'} -t UTF-8 {name} > new-{name}"
+    return Problem(f"this is {wide} text, not UTF-8" if wide else "this is not UTF-8 text", path, *where, hint)
 
 
 def _too_big(path: Path | None) -> Problem:

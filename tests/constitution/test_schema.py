@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from constitution import shape
 from constitution.load import load
-from constitution.model import Condition, Constitution, Example, Principle, PrincipleTest, Status, Tier
+from constitution.model import Condition, Constitution, Example, Principle, PrincipleTest, Silence, Status, Tier
 from constitution.patterns import MAX_LENGTH
 
 SCHEMA = shape.schema()
@@ -35,6 +35,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
     ),
     "source": ("Paper", "Paper"),
     "status": ("draft", Status.DRAFT),
+    "overrides_for": ("0123456789ab", "0123456789ab"),
+    "lint": ({"TP101": "Why."}, (Silence("TP101", "Why."),)),
 }
 DERIVED = {"line", "path"}
 
@@ -49,7 +51,7 @@ def test_schema_and_records_have_the_same_fields() -> None:
     assert set(DEFS["example"]["properties"]) == names(Example)
     condition = DEFS["condition"]["properties"]
     assert {"pattern", *(f"{key}_tags" for key in condition["tags"]["properties"])} == names(Condition)
-    only_in_files = {"schema_version", "include", "defaults"}
+    only_in_files = {"schema_version", "include", "defaults", "lint"}
     assert set(SCHEMA["properties"]) - only_in_files == names(Constitution) - {"path"}
     assert set(SCHEMA["properties"]["defaults"]["properties"]) < set(PRINCIPLE)
 

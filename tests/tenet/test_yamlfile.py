@@ -118,7 +118,7 @@ def test_files_missing_too_big_or_not_utf8(tmp_path: Path) -> None:
         load_yaml(big)
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("a: 1\nb: caf\xe9\n".encode("latin-1"))
-    with pytest.raises(InvalidInput, match=r"latin\.yaml:2: this is not UTF-8"):
+    with pytest.raises(InvalidInput, match=r"latin\.yaml:2:7: this is not UTF-8"):
         load_yaml(latin)
 
 
