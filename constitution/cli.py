@@ -1,9 +1,13 @@
-"""The commands `tenet principles ...`: check, list and show principles files, print their schema. Ask no judge."""
+"""The commands `tenet principles ...`: check, list and show principles files, print their schema.
+
+Asks no judge; commands that may are named in `ELSEWHERE`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -20,12 +24,32 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 FEW_TESTS = 2
 
 
+# Commands that stand elsewhere, mostly because they may ask a model; imported when they are used.
+ELSEWHERE = {"lint": "judges.lint:lint", "stamp": "constitution.lint.cli:stamp"}
+
+
+class _Group(click.Group):
+    """The commands of this module, and those that stand elsewhere."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *ELSEWHERE]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = ELSEWHERE[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
 @click.group(
+    cls=_Group,
     epilog="Examples:\n\n\b\n  tenet principles list\n  tenet principles check my-principles.yaml\n"
-    "  tenet principles show honesty keep-its-own-judgement"
+    "  tenet principles show honesty keep-its-own-judgement",
 )
 def principles() -> None:
-    """Check, list and show files of principles.
+    """Check, lint, list and show files of principles.
 
     A FILE is a path, or the name of a shipped file such as honesty or pocket/courteous.
     """
