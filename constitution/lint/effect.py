@@ -6,7 +6,6 @@ Knows the weights of the file, and the prompts that it is given; whether a judge
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import fsum
 from typing import Final
 
 from constitution.lint.model import PROMPTS, Hit, Rule, Severity, Subject
@@ -15,7 +14,7 @@ from constitution.select import applies
 UNREACHED: Final = "TP301"
 EQUAL: Final = "TP302"
 TINY: Final = "TP303"
-LEAST_SHARE: Final = 1e-4
+LEAST_RATIO: Final = 1e-4
 
 
 def _unreached(subject: Subject) -> Iterator[Hit]:
@@ -40,11 +39,10 @@ def _equal(subject: Subject) -> Iterator[Hit]:
 
 def _tiny(subject: Subject) -> Iterator[Hit]:
     active = subject.loaded.constitution.active
-    usual = fsum(one.weight for one in active if not one.applies_when)
+    heaviest = max((one for one in active if not one.applies_when), key=lambda one: one.weight, default=None)
     for principle in active:
-        beside = usual if not principle.applies_when else usual + principle.weight
-        if beside and principle.weight / beside < LEAST_SHARE:
-            told = f'"{principle.id}" of weight {principle.weight:g} is drawn by less than one in 10,000 of its prompts'
+        if heaviest is not None and principle.weight < LEAST_RATIO * heaviest.weight:
+            told = f'"{principle.id}" of weight {principle.weight:g} counts for nothing beside "{heaviest.id}" of {heaviest.weight:g}'
             yield subject.hit(principle, "weight", told)
 
 
@@ -58,7 +56,7 @@ RULES: Final = (
         "leave the weights out, or set them apart", _equal,
     ),
     Rule(
-        TINY, "tiny-weight", Severity.WARNING, "A weight is so small beside the others that the principle is never asked.",
+        TINY, "tiny-weight", Severity.WARNING, "A weight is less than a 10,000th of one that every prompt knows.",
         "raise it, or write `status: draft` to leave the principle out", _tiny,
     ),
 )  # fmt: skip

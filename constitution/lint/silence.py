@@ -35,11 +35,15 @@ _BY_ID: Final = {rule.id: rule for rule in RULES}
 
 @dataclass(frozen=True)
 class _Scope:
-    """A silence with its place; `principle` is empty where it holds for a file."""
+    """A silence with its place; `principle` is empty where it holds for a file.
+
+    `own` is False in an included file, of which only a part may be left under the overrides.
+    """
 
     silence: Silence
     place: Place
     principle: str
+    own: bool
 
     def covers(self, finding: Finding) -> bool:
         if finding.rule.id != self.silence.rule:
@@ -74,18 +78,20 @@ def _wrong(
         yield _BY_ID[UNKNOWN], Hit(scope.place, f"{id_} cannot be silenced", scope.principle, "mend what it finds")
     elif not scope.silence.reason:
         yield _BY_ID[UNEXPLAINED], Hit(scope.place, f"{id_} is silenced without a reason", scope.principle)
-    elif id_ in ran and not any(scope.covers(finding) for finding in findings):
+    elif id_ in ran and scope.own and not any(scope.covers(finding) for finding in findings):
         where = "this principle" if scope.principle else "this file"
         yield _BY_ID[UNUSED], Hit(scope.place, f"{id_} is silenced, and finds nothing in {where}", scope.principle)
 
 
 def _scopes(subject: Subject) -> Iterator[_Scope]:
+    own = subject.loaded.constitution.path
     for document in subject.loaded.documents:
         given = document.data.get("lint") if isinstance(document.data, dict) else None
         for rule, reason in given.items() if isinstance(given, dict) else ():
             silence = Silence(rule, str(reason or "").strip())
-            yield _Scope(silence, Place(document, ("lint", rule)), "")
+            yield _Scope(silence, Place(document, ("lint", rule)), "", document.path == own)
     for principle in subject.principles:
         for silence in principle.lint:
             place = subject.place(principle, "lint")
-            yield _Scope(silence, Place(place.document, (*place.pointer, silence.rule)), principle.id)
+            here = Place(place.document, (*place.pointer, silence.rule))
+            yield _Scope(silence, here, principle.id, place.document.path == own)
