@@ -5,11 +5,12 @@ Knows no files; it is given drafts with the places they were written at, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from constitution import codes
-from constitution.merge import Draft
+from constitution.merge import MOST_SUGGESTED, Draft
 from constitution.model import Principle
 from constitution.patterns import fault
 from constitution.select import applies
@@ -51,6 +52,7 @@ def references(drafts: Mapping[str, Draft], complete: bool) -> Iterator[Problem]
 
     Where the drafts are not `complete`, an unknown id may belong to what is missing, and is let pass.
     """
+    unknown = 0
     for id_, draft in drafts.items():
         for index, other in enumerate(_targets(draft)):
             place = draft.written["yields_to"]
@@ -58,7 +60,8 @@ def references(drafts: Mapping[str, Draft], complete: bool) -> Iterator[Problem]
                 told = f'{place.name(index)}: "{id_}" cannot yield to itself'
                 yield place.problem(told, "remove it", index, code=codes.YIELDS)
             elif other not in drafts and complete:
-                hint = suggest(other, drafts) or f"the file has {', '.join(drafts)}"
+                unknown += 1
+                hint = (suggest(other, drafts) if unknown <= MOST_SUGGESTED else "") or _known(drafts)
                 told = f'{place.name(index)}: there is no principle "{other}"'
                 yield place.problem(told, hint, index, code=codes.YIELDS)
     for circle in _circles({id_: set(_targets(draft)) - {id_} for id_, draft in drafts.items()}):
@@ -67,9 +70,18 @@ def references(drafts: Mapping[str, Draft], complete: bool) -> Iterator[Problem]
         yield place.problem(told, "remove one of the steps", code=codes.YIELDS)
 
 
+def _known(ids: Collection[str]) -> str:
+    few = list(islice(ids, MOST_SUGGESTED))
+    more = f" and {len(ids) - len(few):,} more" if len(ids) > len(few) else ""
+    return f"the file has {', '.join(few)}{more}"
+
+
 def _circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
-    """Yield circles of references, as `[a, b, a]`; each is cut at its last step before the next is looked for."""
-    while True:
+    """Yield circles of references, as `[a, b, a]`; each is cut at its last step before the next is looked for.
+
+    After `MOST_SUGGESTED` of them the rest waits until these are mended.
+    """
+    for _ in range(MOST_SUGGESTED):
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:

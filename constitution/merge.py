@@ -16,6 +16,9 @@ from tenet.errors import InvalidInput, MissingInput, Problem
 from tenet.yamlfile import Pointer, Yaml, YamlDocument, load_yaml, suggest
 
 MAX_INCLUDES: Final = 8
+_ADD_TEXT: Final = "add `text: ...`, the behaviour to prefer"
+MOST_SUGGESTED: Final = 20
+"""After so many problems no more names are searched for one that is alike: in a file of thousands that takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Draft:
 
 
 Drafts = dict[str, Draft]
+Spoilt = frozenset[Pointer]
+"""The places at which, or below which, the schema is broken."""
 
 
 class Merger:
@@ -96,7 +101,7 @@ class Merger:
             return {}
         found = shape.problems(document)
         self.problems.extend(problem for _, problem in found)
-        bad = [pointer for pointer, _ in found]
+        bad = frozenset(pointer[:end] for pointer, _ in found for end in range(len(pointer) + 1))
         table = document.data
         if isinstance(table, dict):
             self._drafts[key] = self._included(document, table, bad, (*chain, path))
@@ -107,9 +112,7 @@ class Merger:
         """Return the top-level fields of a file that was read."""
         return cast(dict[str, Yaml], self._documents[path.resolve()].data)
 
-    def _included(
-        self, document: YamlDocument, table: dict[str, Yaml], bad: list[Pointer], chain: tuple[Path, ...]
-    ) -> Drafts:
+    def _included(self, document: YamlDocument, table: dict[str, Yaml], bad: Spoilt, chain: tuple[Path, ...]) -> Drafts:
         """Gather the principles of the files that a file includes."""
         drafts: Drafts = {}
         items = table.get("include")
@@ -149,7 +152,7 @@ class Merger:
                 hint = "include one of the two files, or give one another id"
                 self.problems.append(place.problem(told, hint, code=codes.ID))
 
-    def _add_own(self, document: YamlDocument, table: dict[str, Yaml], bad: list[Pointer], drafts: Drafts) -> None:
+    def _add_own(self, document: YamlDocument, table: dict[str, Yaml], bad: Spoilt, drafts: Drafts) -> None:
         """Add a file's own principles to the included ones, or lay them over these."""
         given = table.get("defaults")
         defaults = _draft(Place(document, ("defaults",)), given if isinstance(given, dict) else {}, bad)
@@ -177,18 +180,19 @@ class Merger:
         if "text" not in draft.fields and draft.sound:
             drafts[id_] = replace(drafts[id_], sound=False)
             if self.complete:
-                near = suggest(id_, drafts.keys() - {id_}) or "add `text: ...`, the behaviour to prefer"
+                few = len(self.problems) < MOST_SUGGESTED
+                near = suggest(id_, drafts.keys() - {id_}) if few else ""
                 told = f'{draft.place.name()} lacks `text`, and no included principle has the id "{id_}"'
                 code = codes.OVERRIDE if included else codes.SHAPE
-                self.problems.append(draft.place.problem(told, near, "id", code=code))
+                self.problems.append(draft.place.problem(told, near or _ADD_TEXT, "id", code=code))
 
 
-def _spoilt(pointer: Pointer, bad: list[Pointer]) -> bool:
+def _spoilt(pointer: Pointer, bad: Spoilt) -> bool:
     """Tell whether the schema is broken at a place or anywhere below it."""
-    return any(place[: len(pointer)] == pointer for place in bad)
+    return pointer in bad
 
 
-def _draft(place: Place, table: dict[str, Yaml], bad: list[Pointer]) -> Draft:
+def _draft(place: Place, table: dict[str, Yaml], bad: Spoilt) -> Draft:
     """Keep the fields of a table that are well formed, with their places."""
     kept = {key: value for key, value in table.items() if not _spoilt((*place.pointer, key), bad)}
     written = {key: Place(place.document, (*place.pointer, key)) for key in kept}

@@ -41,7 +41,7 @@ def _stale(subject: Subject) -> Iterator[Hit]:
     for principle in subject.principles:
         names = overrides(principle)
         if names and principle.overrides_for not in ("", principle.text_digest):
-            told = f'the text of "{principle.id}" has changed since {_listed(names)} was written for it'
+            told = f'the text of "{principle.id}" has changed since {_listed(names)} {_were(names)} written for it'
             yield subject.hit(principle, names[0], told)
 
 
@@ -49,8 +49,12 @@ def _undated(subject: Subject) -> Iterator[Hit]:
     for principle in subject.principles:
         names = overrides(principle)
         if names and not principle.overrides_for:
-            told = f'"{principle.id}" does not say for which text its {_listed(names)} was written'
+            told = f'"{principle.id}" does not say for which text its {_listed(names)} {_were(names)} written'
             yield subject.hit(principle, names[0], told)
+
+
+def _were(names: tuple[str, ...]) -> str:
+    return "was" if len(names) == 1 else "were"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -169,3 +169,20 @@ def test_ten_thousand_principles_are_read(tmp_path: Path) -> None:
     assert rules(
         linted(tmp_path, "principles:\n" + body + "  - {id: last, text: The reply names item7 beside thing7.}\n")
     ) == ["TP201"]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "found"),
+    [
+        ("{{id: p{0}, text: Item {0}., yields_to: [q{0}]}}", "TP008", 2_000),
+        ("{{id: p{0}, text: Item {0}., yields_to: [p{1}]}}", "TP008", 20),
+        ("{{id: p{0}, text: Item {0}., wieght: 2}}", "TP002", 2_000),
+        ("{{id: p{0}, weight: 2}}", "TP004", 2_000),
+    ],
+)
+def test_thousands_of_problems_are_told_in_bounded_words(line: str, rule: str, found: int, tmp_path: Path) -> None:
+    body = "".join(f"  - {line.format(n, n ^ 1)}\n" for n in range(2_000))
+    report = linted(tmp_path, "include: [pocket/honest]\nprinciples:\n" + body)
+    assert {one.rule.id for one in report.open} == {rule}
+    assert len(report.open) == found
+    assert max(len(one.cure) for one in report.open) < 1_000
