@@ -24,8 +24,13 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 FEW_TESTS = 2
 
 
-# Commands that stand elsewhere, mostly because they may ask a model; imported when they are used.
-ELSEWHERE = {"lint": "judges.lint:lint", "stamp": "constitution.lint.cli:stamp"}
+# Commands that stand elsewhere, imported when they are used.
+ELSEWHERE = {
+    "lint": "judges.lint:lint",
+    "stamp": "constitution.lint.cli:stamp",
+    "import": "constitution.interchange.cli:import_command",
+    "export": "constitution.interchange.cli:export_command",
+}
 
 
 class _Group(click.Group):
@@ -49,10 +54,12 @@ class _Group(click.Group):
     "  tenet principles show honesty keep-its-own-judgement",
 )
 def principles() -> None:
-    """Check, lint, list and show files of principles.
+    """Check, lint, list, import and export files of principles.
 
     A FILE is a path, or the name of a shipped file such as honesty or pocket/courteous.
     """
+
+
 
 
 @principles.command(epilog="Example:\n\n\b\n  tenet principles check my-principles.yaml honesty")

@@ -22,7 +22,7 @@ EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ends
 # name: (where it is, what it does). The order is that of the help page.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("pocket.cli:demo", "Run the whole loop on the bundled pocket models, offline."),
-    "principles": ("constitution.cli:principles", "Check, lint, list and show files of principles."),
+    "principles": ("constitution.cli:principles", "Check, lint, list, import and export files of principles."),
     "generate": ("generate.cli:generate", "Sample, judge and pair: from prompts to a preference dataset."),
     "sample": ("generate.cli:sample", "Draw a policy's responses only."),
     "judge": ("generate.cli:judge", "Judge the responses of a run only."),
