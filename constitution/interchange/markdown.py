@@ -24,7 +24,7 @@ _LABELS: Final = ("compare", "critique", "revise", "weight", "tier", "status", "
 _LABEL: Final = re.compile(rf"\*\*({'|'.join(_LABELS)}):\*\*\s*", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SPECIAL: Final = re.compile(r"(\s*)([#*+>=~`<|\[_-])")
-_NUMBERED: Final = re.compile(r"(\s*\d+)([.)])")
+_NUMBERED: Final = re.compile(r"(\s*\d+)([.)])(?=\s|\Z)")
 _LISTS: Final = ("bullet_list", "ordered_list")
 _SUFFIXES: Final = (".md", ".markdown")
 
@@ -151,14 +151,14 @@ def _labelled(principle: Principle) -> Iterator[str]:
         "compare": principle.compare,
         "critique": principle.critique,
         "revise": principle.revise,
-        "weight": f"{principle.weight!r}" if principle.weight != 1 else None,
+        "weight": repr(principle.weight).removesuffix(".0") if principle.weight != 1 else None,
         "tier": principle.tier.value if principle.tier is not Tier.PRINCIPLE else None,
         "status": principle.status.value if principle.status.value != "active" else None,
         "source": principle.source,
     }
     for key, value in given.items():
         if value:
-            yield f"**{key.capitalize()}:** {_marked(value)}"
+            yield f"**{key.capitalize()}:** {value if key == 'weight' else _marked(value)}"
 
 
 def _marked(text: str) -> str:

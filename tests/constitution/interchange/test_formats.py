@@ -312,3 +312,14 @@ def test_ids_fit_and_differ_whatever_the_texts(form: str, tmp_path: Path) -> Non
     ids = [one.id for one in read_foreign(path, form).constitution.principles]
     assert len(set(ids)) == len(texts)
     assert all(re.fullmatch("[a-z][a-z0-9]*(-[a-z0-9]+)*", id_) and len(id_) <= 64 for id_ in ids)
+
+
+def test_markdown_is_written_as_people_write_it() -> None:
+    principles = (
+        Principle("kind", "The response is kind.\n\nIt is 3.5 times as kind.\n- Always.", weight=2.0, tier=Tier.RULE),
+        Principle("short", "# The response\\is short.", critique="Is it short?"),
+    )
+    assert export(Constitution("mine", "", "What for.", "", principles), FORMATS["markdown"]).text == (
+        "# mine\n\nWhat for.\n\n## kind\n\nThe response is kind.\n\nIt is 3.5 times as kind.\\\n\\- Always.\n\n"
+        "**Weight:** 2\n\n**Tier:** rule\n\n## short\n\n\\# The response\\\\is short.\n\n**Critique:** Is it short?\n"
+    )
