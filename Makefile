@@ -49,18 +49,20 @@ setup-vllm: $(VENV)/.vllm  ## Add vLLM: the CPU build where there is no GPU
 demo: setup  ## The whole loop on the bundled pocket models, offline: about five minutes on two cores
 	@$(BIN)/tenet demo $(DEMO_ARGS)
 
-check: setup  ## Lint, types, import rules, help pages
+check: setup  ## Lint, types, import rules, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m docs.help_pages --check
+	$(BIN)/python -m docs.principles_page --check
 
 test: setup setup-vllm check  ## Everything CI runs: the checks and the whole test suite, with real vLLM
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
-docs: setup  ## Write the help pages anew from the live commands
+docs: setup  ## Write the generated pages anew: from the live commands and the principles files
 	$(BIN)/python -m docs.help_pages
+	$(BIN)/python -m docs.principles_page
 
 pocket: setup  ## Train the bundled pocket models from nothing (an hour and a half on two cores)
 	$(BIN)/python -m pocket.build all --work build/pocket

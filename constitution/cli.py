@@ -99,7 +99,7 @@ def list_(file: str | None, *, as_json: bool) -> None:
     if file is None:
         loaded = {name: load(name) for name in shipped()}
         rows: list[list[Json]] = [
-            [name, len(constitution.principles), _first_sentence(constitution.description)]
+            [name, len(constitution.principles), render.first_sentence(constitution.description)]
             for name, constitution in loaded.items()
         ]
         console.table(["file", "principles", "description"], rows)
@@ -200,8 +200,3 @@ def _raise_together(errors: Sequence[TenetError]) -> None:
     if len(errors) == 1 or all(isinstance(error, MissingInput) for error in errors):
         raise errors[0] if len(errors) == 1 else MissingInput("\n".join(str(error) for error in errors))
     raise InvalidInput("\n".join(str(error) for error in errors), [])
-
-
-def _first_sentence(text: str) -> str:
-    head, stop, _ = text.partition(". ")
-    return head + stop.rstrip() if stop else text

@@ -19,6 +19,12 @@ def headline(constitution: Constitution) -> str:
     return f"{first}\n{_wrapped(constitution.description, 0)}" if constitution.description else first
 
 
+def first_sentence(text: str) -> str:
+    """Return a text up to the end of its first sentence."""
+    head, stop, _ = text.partition(". ")
+    return head + stop.rstrip() if stop else text
+
+
 def in_full(principle: Principle) -> str:
     """Render one principle with what judges are asked, its examples and its tests."""
     blocks = [

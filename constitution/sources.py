@@ -11,17 +11,23 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from principles import GROUPS
 from tenet.errors import MissingInput
 from tenet.yamlfile import suggest
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]*(/[a-z][a-z0-9-]*)*")
+_GENERAL: Final = [name for names in GROUPS.values() for name in names]
 
 
 def shipped() -> dict[str, Path]:
-    """Return the principles files that come with Tenet: name (`honesty`, `pocket/courteous`) to path, by name."""
+    """Return the principles files that come with Tenet: name (`honesty`, `pocket/courteous`) to path.
+
+    General files come first, in the order of `principles.GROUPS`; the others follow by name.
+    """
     root = Path(str(files("principles")))
     found = {path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob("*.yaml")}
-    return {name: found[name] for name in sorted(found, key=lambda name: ("/" in name, name))}
+    names = [*(name for name in _GENERAL if name in found), *sorted(found.keys() - set(_GENERAL))]
+    return {name: found[name] for name in names}
 
 
 def find(path_or_name: str | Path, beside: Path | None = None) -> Path:

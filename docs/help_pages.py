@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from docs.pages import settle
 from tenet.cli import cli
 
 PAGE = Path(__file__).parent / "commands.md"
@@ -42,14 +43,7 @@ def page() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or with `--check` compare it; returns the exit code."""
-    wanted = page()
-    if "--check" not in arguments:
-        PAGE.write_text(wanted, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
-        return 0
-    sys.stderr.write("docs/commands.md is not what the commands say; write it anew with: make docs\n")
-    return 1
+    return settle(PAGE, page(), "the commands", arguments)
 
 
 if __name__ == "__main__":
