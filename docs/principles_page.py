@@ -47,7 +47,8 @@ principles:
 
 A *rule* vetoes: a pair that it decides is not weighed further. A principle *on some prompts* is asked only where its
 `applies_when` holds. These files are a beginning and no norm: nobody has approved them for your use, and a judge may
-read them otherwise than you do, so check its verdicts against people's.
+read them otherwise than you do, so check its verdicts against people's. No recorded run of a judge over the tests of the
+general files exists yet.
 """
 
 
