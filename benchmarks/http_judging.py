@@ -73,7 +73,9 @@ def recorded(judge: PairwiseJudge, judgements: int, folder: Path) -> int:
 
     stage = Stage("judgements", Judgement, ManifestFile(folder))
     with Progress(Console(err=StringIO()), "judging") as progress:
-        tasks = LazyShards(len(shards), make, lambda number: len(shards[number]) * ASKS_A_PROMPT)  # counted as a run counts them
+        tasks = LazyShards(
+            len(shards), make, lambda number: len(shards[number]) * ASKS_A_PROMPT
+        )  # counted as a run counts them
         report = run_stage(stage, tasks, work, progress=progress)
     stage.close()
     return report.ok

@@ -60,8 +60,6 @@ def principles() -> None:
     """
 
 
-
-
 @principles.command(epilog="Example:\n\n\b\n  tenet principles check my-principles.yaml honesty")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @AS_JSON
