@@ -31,7 +31,12 @@ def page(standing: Standing, *, width: int | None = None, colour: bool = False) 
     title = f"{run.path}, begun {run.created}"
     if not standing.stages:
         return f"{title}: nothing recorded yet\n"
-    rows = [_row(stage, standing.currency) for stage in standing.stages]
+    told = [
+        stage
+        for stage in standing.stages
+        if stage.view.recorded or stage.view.failed or stage.view.owed or stage.view.set_aside
+    ]
+    rows = [_row(stage, standing.currency) for stage in told or standing.stages]
     shown = [name for name in rows[0] if name in _ALWAYS or any(row[name] is not None for row in rows)]
     parts = [shown] if _fits(shown, rows, width) else [[name for name in part if name in shown] for part in _PARTS]
     tables = [_table(part, rows, width, colour=colour) for part in parts if len(part) > 1]
