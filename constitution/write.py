@@ -63,6 +63,8 @@ def fields(principle: Principle, source: str = "") -> dict[str, Json]:
         "tests": ([_test(one) for one in principle.tests], []),
         "source": (principle.source, source),
         "status": (principle.status.value, Status.ACTIVE.value),
+        "overrides_for": (principle.overrides_for, ""),
+        "lint": ({one.rule: one.reason for one in principle.lint}, {}),
     }
     return {"id": principle.id, **{key: value for key, (value, usual) in given.items() if value != usual}}
 
