@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -26,6 +27,7 @@ FEW_TESTS = 2
 
 # Commands that stand elsewhere, imported when they are used.
 ELSEWHERE = {
+    "diff": "generate.diff_cli:diff",
     "lint": "judges.lint:lint",
     "stamp": "constitution.lint.cli:stamp",
     "import": "constitution.interchange.cli:import_command",

@@ -22,7 +22,7 @@ from judges.aggregate import preferences
 from tenet.ids import content_id
 from tenet.records import Judgement, Preference, PreferencePair, Prompt
 from tenet.runconfig import PairsConfig
-from tenet.runs import Row, Stage
+from tenet.runs import Row
 
 NO_OPINION = "no response pair was judged"
 
@@ -30,7 +30,7 @@ NO_OPINION = "no response pair was judged"
 def derive(context: Context) -> int:
     """Write the preferences and pairs of every shard; gives the number of pairs. `context.left_out` counts why others were not made."""
     judged = context.run.stage(Step.JUDGEMENTS, Judgement)
-    bias = _bias(context, judged)
+    bias = recorded_bias(context)
     told = context.run.stage(PREFERENCES, Preference)
     chosen = context.run.stage(Step.PAIRS, PreferencePair)
     left_out: Counter[str] = Counter()
@@ -105,8 +105,9 @@ def unlinked(judgements: Iterable[Judgement], found: Iterable[Preference], *, on
     return sum(parts(told[name], one_order=one_order) != [ids] for name, ids in asked.items() if name in told)
 
 
-def _bias(context: Context, judged: Stage[Judgement]) -> float | None:
+def recorded_bias(context: Context) -> float | None:
     """The judge's position bias where pairs may be asked in one order only; None where both are, or it is not known."""
+    judged = context.run.stage(Step.JUDGEMENTS, Judgement)
     asking = make_asking(context.config.schedule, context.config.seed)
     wanted: set[tuple[str, Question]] = set()
     heard: list[Judgement] = []

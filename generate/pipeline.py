@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class Order:
 
     `command` goes on with the run when it is stopped. `relabel` allows judging anew what an edited principles file touches;
     `retry_failed` asks once more for what was given up. `max_tokens` and `max_cost` are limits for all commands of the run together.
+    `lenders` are folders to take answers from beside those that the configuration names in `reuse`.
     """
 
     config: RunConfig
@@ -71,6 +72,11 @@ class Order:
     retry_failed: bool = False
     max_tokens: int | None = None
     max_cost: float | None = None
+    lenders: tuple[Path, ...] = ()
+
+    def lending(self) -> AbstractContextManager[Others | None]:
+        """Open the runs that this one may take answers from. Raises as `generate.others.lending`."""
+        return lending((*self.config.reuse, *self.lenders), self.folder)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def generate(order: Order, console: Console) -> Run:
             console.say(line)
         cast = stack.enter_context(closing(assemble(order.config)))
         run = stack.enter_context(open_run(order, cast, found, console))
-        others = stack.enter_context(lending(order.config.reuse, order.folder))
+        others = stack.enter_context(order.lending())
         context = _begin(order, cast, run, found, console)
         planned = _planned(order, cast, found, others)
         if planned.plan.owes or planned.plan.reuses:
@@ -138,7 +144,7 @@ def dry_run(order: Order) -> Bill:
     with ExitStack() as stack:
         found = stack.enter_context(closing(read_input(order.config)))
         cast = stack.enter_context(closing(assemble(order.config)))
-        others = stack.enter_context(lending(order.config.reuse, order.folder))
+        others = stack.enter_context(order.lending())
         whole = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
         return bill(whole, order.config, read_stats(order.folder))
 
@@ -156,7 +162,7 @@ def probe(order: Order, prompts: int, console: Console) -> None:
         if not cast.policies:
             raise UsageError("the responses are given: there is nothing to probe", hint="leave --probe out")
         run = stack.enter_context(open_run(order, cast, found, console))
-        others = stack.enter_context(lending(order.config.reuse, order.folder))
+        others = stack.enter_context(order.lending())
         context = _begin(order, cast, run, found, console)
         context.library = None if others is None else Library(run, others)
         for policy in cast.policies:
@@ -178,7 +184,7 @@ def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
     try:
         edited = any(change.field == PRINCIPLES for change in run.changes.growth)
         if edited and not order.relabel and Step.JUDGEMENTS in order.steps:
-            with lending(order.config.reuse, order.folder) as others:
+            with order.lending() as others:
                 costs = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
             raise _unasked_relabel(order, costs)
         run.accept()

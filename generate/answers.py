@@ -1,0 +1,98 @@
+"""Answers to questions about pairs for whoever looks at a run without changing it: taken where they are recorded, else asked and kept.
+
+Recorded are those of the run itself (also under principles that it has left since), and those that earlier looks had to ask. These are kept in a
+run folder of their own inside the run's (`diffs/`), under the keys that the run gives its judgements; so a run that takes the edit on can take
+them too (`tenet.runs`, `generate.others`). Knows no principle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from generate.context import Step
+from generate.judging import judged
+from generate.others import Others
+from generate.questions import RETRIES
+from judges.pairwise import PairAsk, PairwiseJudge
+from tenet.budget import Spent
+from tenet.console import Console
+from tenet.records import Judgement
+from tenet.runs import Fingerprint, Run, versions
+from tenet.workers.local import Task, run_stage
+
+CACHE: Final = "diffs"
+_SHARD: Final = 0
+
+
+class Answers:
+    """Where answers come from. `taken` counts those that were there, `spent` is what was asked; `command` goes on after a stop."""
+
+    def __init__(self, folder: Path, command: str, console: Console, max_failures: float) -> None:
+        self.taken = 0
+        self.spent = Spent()
+        self._folder = folder
+        self._command = command
+        self._console = console
+        self._max_failures = max_failures
+        self._known: dict[str, Judgement] = {}
+
+    @property
+    def cache(self) -> Path:
+        """The folder of what was asked; not there before anything was."""
+        return self._folder / CACHE
+
+    def recorded(self, keys: Iterable[str]) -> Mapping[str, Judgement]:
+        """The answers of these keys that are recorded.
+
+        Raises:
+            MissingInput: a shard does not read back.
+        """
+        missing = {*keys}.difference(self._known)
+        if missing:
+            found = self._read(missing)
+            self._known |= found
+            self.taken += len(found)
+        return self._known
+
+    def get(self, judge: PairwiseJudge, asks: Iterable[PairAsk], title: str) -> Mapping[str, Judgement]:
+        """The answers of all these questions by key; what is not recorded is asked, and recorded as it comes.
+
+        Raises:
+            Interrupted, TooManyFailures, EngineError: as `tenet.workers.local.run_stage`; what was answered is kept.
+            RunLocked: another command is asking.
+        """
+        wanted = {ask.record_id: ask for ask in asks}
+        known = self.recorded(wanted)
+        owed = [Task(key, ask) for key, ask in wanted.items() if key not in known]
+        if owed:
+            self._ask(judge, owed, title)
+        return self._known
+
+    def _ask(self, judge: PairwiseJudge, owed: list[Task[PairAsk]], title: str) -> None:
+        judge.engine.check()
+        identity = Fingerprint({"judge": judge.engine.info.as_json()}, {}, versions())
+        with (
+            Run.open(self.cache, {}, identity, command=self._command, say=self._console.say) as cache,
+            self._console.progress(title) as progress,
+        ):
+            stage = cache.stage(Step.JUDGEMENTS, Judgement)
+            run_stage(
+                stage, [owed], partial(judged, judge), progress=progress, retries=RETRIES, max_failures=self._max_failures,
+                retry_failed=True,
+            )  # fmt: skip
+            keys = {task.key for task in owed}
+            for row in stage.rows(_SHARD):
+                if row.key in keys and row.record is not None:
+                    self._known[row.key] = row.record
+                    self.spent += Spent.of(row.record)
+
+    def _read(self, keys: set[str]) -> dict[str, Judgement]:
+        """What the run and the earlier looks have of these keys."""
+        folders = [folder for folder in (self._folder, self.cache) if (folder / "run.json").exists()]
+        with closing(Others([Run.read(folder, say=lambda _: None) for folder in folders])) as others:
+            rows = others.rows(Step.JUDGEMENTS, Judgement, keys)
+        return {row.key: row.record for _, row in rows if row.record is not None}

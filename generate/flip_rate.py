@@ -1,0 +1,54 @@
+"""The share of a run's pairs that an edit turns, with its 95 % interval, from a sample of them. Plain arithmetic; knows no judge.
+
+The sample is a simple random one of pairs, without replacement. So what is known of the whole follows from the draw alone, and pairs of one
+prompt may resemble each other as they like: their likeness would matter if prompts were drawn whole. The interval is Wilson's score interval
+(Wilson 1927) with the variance of a draw from a finite population, p (1 - p) / n x (N - n) / (N - 1) (Cochran 1977, section 3.2), and is
+kept within what the sample proves: so many pairs did turn, and so many did not. `benchmarks/diff_effect.py` measures what it covers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from tenet.ids import Json
+
+Z: Final = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of a whole with its 95 % interval; `low` = `high` where all of the whole was seen."""
+
+    value: float
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> Share:
+        """The share in a whole that is 1/factor as large again and holds nothing else of the kind."""
+        return Share(self.value * factor, self.low * factor, self.high * factor)
+
+    def as_json(self) -> dict[str, Json]:
+        """For `--json`."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+def share(hits: int, drawn: int, whole: int) -> Share:
+    """Estimate the share of `whole` units that `hits` of `drawn` ones show, drawn without replacement; see the module.
+
+    Raises:
+        ValueError: fewer units than hits, or more units drawn than there are.
+    """
+    if not 0 <= hits <= drawn <= whole:
+        raise ValueError(f"{hits} hits of {drawn} drawn of {whole}")
+    if drawn == 0:
+        return Share(0.0, 0.0, 1.0 if whole else 0.0)
+    p = hits / drawn
+    if drawn == whole:
+        return Share(p, p, p)
+    n = drawn * (whole - 1) / (whole - drawn)
+    scale = 1.0 + Z * Z / n
+    centre = (p + Z * Z / (2 * n)) / scale
+    half = Z / scale * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    return Share(p, max(hits / whole, centre - half), min(1.0 - (drawn - hits) / whole, centre + half))
