@@ -1,8 +1,8 @@
 """What differs between two principles files: which principles were added, removed, reworded, reweighted or otherwise changed.
 
-A principle keeps its identity by its id. One whose id is only in the first file is taken for renamed where the second has a new one with
-like words: `difflib`'s ratio over words (Ratcliff and Metzener 1988) is at least `ALIKE`, the most alike first. Knows no judge and no run: what an
-edit does to verdicts is measured elsewhere; here is said only which edits can do anything at all.
+A principle keeps its identity by its id. One whose id is only in the first file is taken for renamed where the second has a new one
+with like words: `difflib`'s ratio over words (Ratcliff and Metzener 1988) is at least `ALIKE`, the most alike first. Knows no judge
+and no run: what an edit does to verdicts is measured elsewhere; here is said only which edits can do anything at all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Answers to questions about pairs for whoever looks at a run without changing it: taken where they are recorded, else asked and kept.
 
-Recorded are those of the run itself (also under principles that it has left since), and those that earlier looks had to ask. These are kept in a
-run folder of their own inside the run's (`diffs/`), under the keys that the run gives its judgements; so a run that takes the edit on can take
-them too (`tenet.runs`, `generate.others`). Knows no principle.
+Recorded are those of the run itself (also under principles that it has left since), and those that earlier looks had to ask. These are
+kept in a run folder of their own inside the run's (`diffs/`), under the keys that the run gives its judgements; so a run that takes the
+edit on can take them too (`generate.others`). Knows no principle.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from generate.questions import RETRIES
 from judges.pairwise import PairAsk, PairwiseJudge
 from tenet.budget import Spent
 from tenet.console import Console
+from tenet.errors import TooManyFailures
 from tenet.records import Judgement
 from tenet.runs import Fingerprint, Run, versions
-from tenet.workers.local import Task, run_stage
+from tenet.workers.local import StageReport, Task, run_stage
 
 CACHE: Final = "diffs"
 _SHARD: Final = 0
@@ -62,17 +63,24 @@ class Answers:
         """The answers of all these questions by key; what is not recorded is asked, and recorded as it comes.
 
         Raises:
-            Interrupted, TooManyFailures, EngineError: as `tenet.workers.local.run_stage`; what was answered is kept.
+            TooManyFailures: more than the run's `max_failures` of them fail.
+            Interrupted, EngineError: as `tenet.workers.local.run_stage`. In every case what was answered is kept.
             RunLocked: another command is asking.
         """
         wanted = {ask.record_id: ask for ask in asks}
         known = self.recorded(wanted)
         owed = [Task(key, ask) for key, ask in wanted.items() if key not in known]
         if owed:
-            self._ask(judge, owed, title)
+            report = self._ask(judge, owed, title)
+            if report.failed > self._max_failures * len(wanted):  # of all, for what a run gave up is asked here again
+                told = max(report.reasons, key=lambda reason: report.reasons[reason], default="")
+                raise TooManyFailures(
+                    f"{report.failed:,} of {len(wanted):,} questions failed; the commonest reason: {told}",
+                    hint=f"mend the cause and give the command again; what was answered is kept: {self._command}",
+                )
         return self._known
 
-    def _ask(self, judge: PairwiseJudge, owed: list[Task[PairAsk]], title: str) -> None:
+    def _ask(self, judge: PairwiseJudge, owed: list[Task[PairAsk]], title: str) -> StageReport:
         judge.engine.check()
         identity = Fingerprint({"judge": judge.engine.info.as_json()}, {}, versions())
         with (
@@ -80,8 +88,8 @@ class Answers:
             self._console.progress(title) as progress,
         ):
             stage = cache.stage(Step.JUDGEMENTS, Judgement)
-            run_stage(
-                stage, [owed], partial(judged, judge), progress=progress, retries=RETRIES, max_failures=self._max_failures,
+            report = run_stage(
+                stage, [owed], partial(judged, judge), progress=progress, retries=RETRIES, max_failures=1.0,
                 retry_failed=True,
             )  # fmt: skip
             keys = {task.key for task in owed}
@@ -89,6 +97,7 @@ class Answers:
                 if row.key in keys and row.record is not None:
                     self._known[row.key] = row.record
                     self.spent += Spent.of(row.record)
+        return report
 
     def _read(self, keys: set[str]) -> dict[str, Judgement]:
         """What the run and the earlier looks have of these keys."""

@@ -1,11 +1,11 @@
 """Finds which change of a principle turns a verdict, where an edit changes several.
 
-One change alone is to blame for all that flips. Of several, a change is to blame for a flip if it turns the verdict when it is made alone; if
-none does, those without which the verdict would not turn; if there are none of these either, all that touch the prompt together.
-How that is found depends on how the judge asks:
+One change alone is to blame for all that flips. Of several, a change is to blame for a flip if it turns the verdict when it is made
+alone; if none does, those without which the verdict would not turn; if there are none of these either, all that touch the prompt
+together. How that is found depends on how the judge asks:
 
-- one principle a prompt (`sampled`): a flip has one question before and one after. If it is the same principle, its change is to blame; if the draw
-  moved, the changes that moved it.
+- one principle a prompt (`sampled`): a flip has one question before and one after. If both are of one principle, its change is to
+  blame; if the draw moved, the changes that moved it.
 - each principle (`each`): the answers to each principle are all there, and are combined anew with one change made.
 - all at once (`whole`): the pairs that flipped are asked once more with one change made, or taken back, at a time.
 

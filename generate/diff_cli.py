@@ -14,8 +14,6 @@ from tenet.errors import UsageError
 
 if TYPE_CHECKING:
     from constitution.diff import Difference
-    from generate.effect import Effect
-    from generate.relabel import Relabelling
 
 SAMPLE = 200
 
@@ -75,16 +73,20 @@ def diff(
             console.data({"text": text_json(difference), "effect": None})
         console.say(_harmless(difference)) if not difference.changes_labels else None
         return
+    from generate.measured import measured
     from generate.show_effect import effect_json, show_effect
     from tenet.runs import find_run
 
     folder = find_run(run)
-    effect, cost = _measured(folder, difference, second, sample, seed, console)
+    command = shlex.join(["tenet", *sys.argv[1:]])
+    found = measured(folder, difference, second, console, size=sample, seed=seed, command=command)
     if as_json:
-        console.data({"text": text_json(difference), "effect": effect_json(effect, cost, examples=examples)})
+        console.data(
+            {"text": text_json(difference), "effect": effect_json(found.effect, found.relabelling, examples=examples)}
+        )
     else:
         console.data("")
-        show_effect(effect, cost, console, examples=examples)
+        show_effect(found.effect, found.relabelling, console, examples=examples)
     if apply:
         _apply(folder, second, console)
     else:
@@ -96,32 +98,6 @@ def _harmless(difference: Difference) -> str:
     if difference.identical:
         return "The two files hold the same principles. Nothing was asked."
     return "No label of a run depends on what differs. Nothing was asked."
-
-
-def _measured(
-    folder: Path, difference: Difference, second: str, sample: int, seed: int, console: Console
-) -> tuple[Effect, Relabelling]:
-    """The effect on a run, and what relabelling it costs."""
-    from generate.answers import Answers
-    from generate.context import Context
-    from generate.effect import measure
-    from generate.intake import PROMPTS
-    from generate.models import judge_engine
-    from generate.prompt_shards import PromptShards
-    from generate.relabel import config_of, relabelling, require_same_judge
-    from judges.registry import create_judge
-    from tenet.records import Prompt
-    from tenet.runs import Run
-
-    with Run.read(folder) as held, judge_engine(config_of(held).judge) as engine:
-        config = config_of(held)
-        before = create_judge(engine, difference.first, config.judge, seed=config.seed)
-        after = create_judge(engine, difference.second, config.judge, seed=config.seed)
-        require_same_judge(held, before)
-        context = Context(held, config, difference.first, PromptShards(held.stage(PROMPTS, Prompt)), console)
-        answers = Answers(folder, shlex.join(["tenet", *sys.argv[1:]]), console, config.max_failures)
-        effect = measure(context, difference, before, after, answers, size=sample, seed=seed)
-        return effect, relabelling(folder, config_of(held, second), after, answers.cache)
 
 
 def _apply(folder: Path, second: str, console: Console) -> None:

@@ -1,8 +1,7 @@
-"""Measures what an edit of the principles does to a run's verdicts: a sample of its pairs judged under both files, and which change turned which.
+"""Measures what an edit of the principles does to a run's verdicts: a sample of its pairs is judged under both files.
 
-A pair is turned (its verdict flips) where both files name a winner and not the same one. Each change of a principle is blamed for a flip by putting it
-to the test (`generate.blame`). Reads the run and changes nothing of it; what had to be asked is kept beside it (`generate.answers`). Knows no
-terminal.
+A verdict flips where both files name a winner and not the same one; which change of a principle turned it is for `generate.blame` to
+find. Reads the run and changes nothing of it; what had to be asked is kept beside it (`generate.answers`). Knows no terminal.
 """
 
 from __future__ import annotations

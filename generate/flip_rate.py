@@ -1,9 +1,10 @@
 """The share of a run's pairs that an edit turns, with its 95 % interval, from a sample of them. Plain arithmetic; knows no judge.
 
-The sample is a simple random one of pairs, without replacement. So what is known of the whole follows from the draw alone, and pairs of one
-prompt may resemble each other as they like: their likeness would matter if prompts were drawn whole. The interval is Wilson's score interval
-(Wilson 1927) with the variance of a draw from a finite population, p (1 - p) / n x (N - n) / (N - 1) (Cochran 1977, section 3.2), and is
-kept within what the sample proves: so many pairs did turn, and so many did not. `benchmarks/diff_effect.py` measures what it covers.
+The sample is a simple random one of pairs, without replacement. So what it tells of the whole follows from the draw alone, and pairs of
+one prompt may resemble each other as they like: that would matter if prompts were drawn whole, and would widen the interval for the same
+number of questions. It is Wilson's score interval (Wilson 1927) with the variance of a draw from a finite population,
+p (1 - p) / n x (N - n) / (N - 1) (Cochran 1977, section 3.2), kept within what the sample proves: so many pairs did turn, and so many did
+not. `benchmarks/diff_effect.py` measures what it covers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Share:
     high: float
 
     def scaled(self, factor: float) -> Share:
-        """The share in a whole that is 1/factor as large again and holds nothing else of the kind."""
+        """The share of a larger whole, of which this one is the part `factor` and the rest shows nothing."""
         return Share(self.value * factor, self.low * factor, self.high * factor)
 
     def as_json(self) -> dict[str, Json]:

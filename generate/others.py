@@ -138,18 +138,20 @@ class OnLoan(Generic[R]):
 
 
 @contextmanager
-def lending(folders: Sequence[str | Path], borrower: Path) -> Iterator[Others | None]:
+def lending(folders: Sequence[str | Path], borrower: Path, *, own: bool = False) -> Iterator[Others | None]:
     """Open other runs to take answers from, for the run in the folder `borrower`; None where there are none.
+
+    With `own` also what the borrower has moved aside, which comes back to it where it is asked for again: for counting.
 
     Raises:
         MissingInput: one is no run folder.
         UsageError: one is the run itself, or was made by another version of Tenet, whose keys mean something else.
     """
-    if not folders:
+    if not folders and not own:
         yield None
         return
     ours = versions().get(PACKAGE)
-    runs: list[Run] = []
+    runs = [Run.read(borrower, say=lambda _: None)] if own else []
     for folder in folders:
         run = Run.read(Path(folder), say=lambda _: None)
         if run.path.resolve() == borrower.resolve():

@@ -1,4 +1,4 @@
-"""What it costs to relabel a run by an edited principles file, and the relabelling: only what the edit touches, less what is answered already.
+"""What it costs to relabel a run by an edited principles file, and the relabelling: what the edit touches and is not answered already.
 
 The run keeps its prompts and its responses; nothing is sampled. Knows no sample of pairs and no terminal.
 """
@@ -68,7 +68,8 @@ def require_same_judge(run: Run, judge: PairwiseJudge) -> None:
 
 
 def relabelling(folder: Path, config: RunConfig, judge: PairwiseJudge, cache: Path) -> Relabelling:
-    """Count what a run would cost by the principles of `judge`. Answers in `cache`, and in the runs that the configuration names, are taken.
+    """Count what a run would cost by the principles of `judge`. Answers in `cache`, those that
+    the run has moved aside and those of the runs that its configuration names are taken.
 
     Comparisons are counted exactly, by the real tokenizer, where no question depends on an answer. Asks nothing.
 
@@ -78,7 +79,7 @@ def relabelling(folder: Path, config: RunConfig, judge: PairwiseJudge, cache: Pa
     policies = make_policies(config)
     with (
         closing(Input(Spool(), given=False, lines=(), counts={})) as nothing_new,
-        lending((*config.reuse, *_there(cache)), folder) as others,
+        lending((*config.reuse, *_there(cache)), folder, own=True) as others,
     ):
         counted = plan(config, folder, policies, judge, nothing_new, others=others)
     counted = replace(counted, lines=tuple(line for line in counted.lines if line.stage != Step.SAMPLES))
