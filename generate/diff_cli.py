@@ -71,7 +71,8 @@ def diff(
     if run is None or not difference.changes_labels:
         if as_json:
             console.data({"text": text_json(difference), "effect": None})
-        console.say(_harmless(difference)) if not difference.changes_labels else None
+        if not difference.changes_labels:
+            console.say(_harmless(difference))
         return
     from generate.measured import measured
     from generate.show_effect import effect_json, show_effect

@@ -52,8 +52,7 @@ def config_of(run: Run, principles: str | None = None) -> RunConfig:
     Raises:
         InvalidInput: it is not one of this version.
     """
-    words = [] if principles is None else [f"principles={principles}"]
-    return make_config(run.config, RunConfig, words)
+    return make_config(run.config if principles is None else {**run.config, "principles": principles}, RunConfig)
 
 
 def require_same_judge(run: Run, judge: PairwiseJudge) -> None:
