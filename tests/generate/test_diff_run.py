@@ -310,3 +310,16 @@ def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
 )
 def test_the_command_that_goes_on_names_the_new_file(before: str, after: str) -> None:
     assert with_principles(before, "new.yaml") == after
+
+
+def test_an_edit_of_the_critique_question_turns_no_verdict_and_still_has_a_cost(tmp_path: Path) -> None:
+    run, second = make_run(tmp_path, critique="pairs"), Path(edited(tmp_path, WORDS))
+    second.write_text(second.read_text().replace("tidy.\n", "tidy.\n    critique: Is the response tidy?\n"))
+    shown = command(run, str(second), "--run", str(run))
+    assert shown.exit_code == 0, shown.stderr
+    assert f"No verdict of the run can flip: none of its {PAIRS} pairs is asked another question." in shown.stdout
+    found = look(run, str(second))
+    assert found.relabelling.judging.owed == Amount.exact(0)
+    critiques = next(line for line in found.relabelling.bill.lines if line.stage == Step.CRITIQUES)
+    assert critiques.owed.high > 0
+    assert not (run / CACHE).exists()
