@@ -6,6 +6,7 @@ find. Reads the run and changes nothing of it; what had to be asked is kept besi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +14,10 @@ from functools import cached_property
 from constitution.diff import Change, Difference
 from generate.answers import Answers
 from generate.blame import Blame
-from generate.context import Context
+from generate.context import Context, Step
 from generate.deriving import recorded_bias
 from generate.flip_rate import Share, share
+from generate.identity import PRINCIPLES
 from generate.orders import Asking, make_asking
 from generate.reach import Case, Reach, reach
 from generate.schedule import pair_of
@@ -102,13 +104,8 @@ class Effect:
 
     def by_change(self) -> list[tuple[Change, int]]:
         """How many flips each change is blamed for, most first; several may share one."""
-        count: dict[int, int] = {}
-        named: dict[int, Change] = {}
-        for one in self.flips:
-            for change in one.blamed:
-                named[id(change)] = change
-                count[id(change)] = count.get(id(change), 0) + 1
-        return sorted(((named[key], flips) for key, flips in count.items()), key=lambda found: (-found[1], found[0].id))
+        count = Counter(change for one in self.flips for change in one.blamed)
+        return sorted(count.items(), key=lambda found: (-found[1], found[0].id))
 
 
 def turned(before: Verdict, after: Verdict) -> bool:
@@ -198,9 +195,9 @@ def _require_own_principles(bench: _Bench, judge: PairwiseJudge, cases: Sequence
         UsageError: see `measure`.
     """
     run = bench.context.run
-    told = run.fingerprint.growth.get("principles")
+    told = run.fingerprint.growth.get(PRINCIPLES)
     asks = bench.asks(judge, cases)
-    if not asks or told in (None, judge.constitution.digest) or not run.stage("judgements", Judgement).counts().rows:
+    if not asks or told in (None, judge.constitution.digest) or not run.stage(Step.JUDGEMENTS, Judgement).counts().rows:
         return
     known = bench.answers.recorded(ask.record_id for ask in asks)
     if not any(ask.record_id in known for ask in asks):

@@ -135,7 +135,7 @@ def test_schema_prints_what_editors_need() -> None:
     assert json.loads(run("schema").stdout)["$id"] == "urn:tenet-rlaif:schema:principles:1"
 
 
-@pytest.mark.parametrize("command", ["check", "list", "show", "schema"])
+@pytest.mark.parametrize("command", ["check", "list", "show", "schema", "diff"])
 def test_every_command_helps_with_an_example(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
