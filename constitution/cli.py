@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 import click
 
