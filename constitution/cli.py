@@ -28,6 +28,7 @@ FEW_TESTS = 2
 ELSEWHERE = {
     "diff": "generate.diff_cli:diff",
     "lint": "judges.lint:lint",
+    "test": "judges.testing.cli:test",
     "stamp": "constitution.lint.cli:stamp",
     "import": "constitution.interchange.cli:import_command",
     "export": "constitution.interchange.cli:export_command",

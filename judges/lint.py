@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +18,9 @@ from constitution.lint.model import Options, Rule, Severity
 from constitution.lint.rules import RULES
 from constitution.lint.run import Report
 from constitution.lint.run import lint as lint_file
+from judges.command import judge_options, started, write_text
 from tenet.console import Console
-from tenet.errors import EXIT_USAGE, InvalidInput, StorageFailed, UsageError
+from tenet.errors import EXIT_USAGE, UsageError
 
 if TYPE_CHECKING:
     from judges.contradiction import ContradictionJudge
@@ -39,15 +40,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--embeddings", metavar="MODEL", help="Find near duplicates by meaning: a sentence encoder, a folder or Hub id."
 )
 @click.option("--judge", metavar="MODEL", help="Ask a judge about each close pair: can a response follow both?")
-@click.option("--engine", default="transformers", show_default=True, help="The judge's engine.")
-@click.option("--base-url", multiple=True, metavar="URL", help="The judge's server, for --engine http.")
-@click.option(
-    "--set",
-    "words",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A setting of the judge, as in --set chat_template_kwargs.enable_thinking=false",
-)
+@judge_options
 @click.option(
     "--pairs", type=click.IntRange(1), default=200, show_default=True, help="Most pairs to ask the judge about."
 )
@@ -98,9 +91,9 @@ def lint(
         unread = 0 if judging is None else judging.unread
     least = None if fail_on == "never" else Severity(fail_on)
     if sarif is not None:
-        _write(sarif, outputs.sarif(reports, RULES, Path.cwd()))
+        write_text(sarif, outputs.sarif(reports, RULES, Path.cwd()))
     if junit is not None:
-        _write(junit, outputs.junit(reports, least))
+        write_text(junit, outputs.junit(reports, least))
     _print(console, reports)
     if unread:
         console.say(
@@ -150,46 +143,11 @@ def _encoder(model: str) -> Callable[[Sequence[str]], Any]:
 def _judging(
     model: str | None, engine: str, base_url: Sequence[str], words: Sequence[str]
 ) -> Iterator[ContradictionJudge | None]:
-    """Start the judge if one is named, and stop it afterwards.
-
-    Raises:
-        InvalidInput: settings that cannot be read; see also `engines.registry.create_engine`.
-    """
+    """Start the judge if one is named, and stop it afterwards; raises as `judges.command.started`."""
     if model is None:
         yield None
         return
-    from engines.registry import create_engine
     from judges.contradiction import ContradictionJudge
 
-    settings = _settings(words)
-    with create_engine(engine, model, base_url=base_url, **settings) as host:
-        host.check()
+    with started(model, engine, base_url, words) as host:
         yield ContradictionJudge(host)
-
-
-def _settings(words: Sequence[str]) -> dict[str, Any]:
-    """Read `KEY=VALUE` words into the settings that an engine takes.
-
-    Raises:
-        InvalidInput: words that are none.
-        UsageError: a setting that there is not.
-    """
-    from tenet.config.overrides import overlay, plain
-
-    found, problems = overlay({}, words)
-    if problems:
-        raise InvalidInput("the command line:", problems)
-    settings = cast("dict[str, Any]", plain(found))
-    known = ("chat_template_kwargs", "prefill", "options")
-    for name in settings:
-        if name not in known:
-            raise UsageError(f"--set {name}: no such setting of a judge", hint=f"there are {', '.join(known)}")
-    return settings
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageFailed(f"cannot write {path}: {error.strerror}", hint="name another file") from error
