@@ -16,6 +16,7 @@ from constitution import render, shape
 from constitution.load import load
 from constitution.model import Constitution, Status, Tier
 from constitution.sources import shipped
+from constitution.testrecord import recorded_judges, shipped_records
 from tenet.console import Console
 from tenet.errors import InvalidInput, MissingInput, Problem, TenetError
 from tenet.ids import Json
@@ -29,6 +30,7 @@ ELSEWHERE = {
     "diff": "generate.diff_cli:diff",
     "lint": "judges.lint:lint",
     "test": "judges.testing.cli:test",
+    "steer": "generate.steer:steer",
     "stamp": "constitution.lint.cli:stamp",
     "import": "constitution.interchange.cli:import_command",
     "export": "constitution.interchange.cli:export_command",
@@ -56,7 +58,7 @@ class _Group(click.Group):
     "  tenet principles show honesty keep-its-own-judgement",
 )
 def principles() -> None:
-    """Check, lint, list, import and export files of principles.
+    """Check, lint, test, list, import and export files of principles, and measure how far a judge follows them.
 
     A FILE is a path, or the name of a shipped file such as honesty or pocket/courteous.
     """
@@ -171,10 +173,14 @@ def _head(constitution: Constitution) -> dict[str, Json]:
 
 
 def _remark(console: Console, file: str, constitution: Constitution) -> None:
-    """Name the principles that a judge can hardly be tested on."""
+    """Name the principles that a judge can hardly be tested on, and for a shipped file whose verdicts are recorded."""
     few = [one.id for one in constitution.principles if len(one.tests) < FEW_TESTS and one.status is not Status.RETIRED]
     if few:
         console.say(f"{file}: fewer than {FEW_TESTS} tests in {', '.join(few)}")
+    if file in shipped():
+        judges = recorded_judges(constitution, shipped_records())
+        told = f"are recorded of {', '.join(judges)}" if judges else "are recorded of no judge yet"
+        console.say(f"{file}: verdicts on its tests {told}; ask yours with: tenet principles test {file} --judge MODEL")
 
 
 def _problems(error: TenetError) -> list[Json]:

@@ -18,6 +18,7 @@ from constitution.load import load
 from constitution.model import Constitution, Principle, Tier
 from constitution.render import first_sentence
 from constitution.sources import shipped
+from constitution.testrecord import recorded_judges, shipped_records
 from docs.pages import settle
 from principles import GROUPS
 
@@ -47,8 +48,8 @@ principles:
 
 A *rule* vetoes: a pair that it decides is not weighed further. A principle *on some prompts* is asked only where its
 `applies_when` holds. These files are a beginning and no norm: nobody has approved them for your use, and a judge may
-read them otherwise than you do, so check its verdicts against people's. No recorded run of a judge over the tests of the
-general files exists yet.
+read them otherwise than you do, so check its verdicts against people's. How to put the tests of a file to your judge, and what the recorded
+verdicts in the table are: `docs/tests.md`.
 """
 
 
@@ -60,9 +61,12 @@ def page() -> str:
 
 def _contents(library: Mapping[str, Constitution]) -> Iterator[str]:
     """Yield a table of the files."""
-    yield "| file | principles | what it is for |\n|---|---|---|"
+    records = shipped_records()
+    yield "| file | principles | what it is for | verdicts on its tests |\n|---|---|---|---|"
     for name, file in library.items():
-        yield f"| [{name}](#{_anchor(name)}) | {len(file.principles)} | {first_sentence(file.description)} |"
+        judges = ", ".join(recorded_judges(file, records)) or "none recorded yet"
+        about = first_sentence(file.description)
+        yield f"| [{name}](#{_anchor(name)}) | {len(file.principles)} | {about} | {judges} |"
     yield ""
 
 
