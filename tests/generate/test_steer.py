@@ -38,7 +38,7 @@ def replies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = random.Random(11)
     rows = []
     for asked in world.prompts(24, 11, "heldout"):
-        tones, lengths = [Tone.COURTEOUS, Tone.BLUNT], [Length.SHORT, Length.LONG]
+        tones, lengths = [Tone.COURTEOUS, Tone.BLUNT], [Length.BRIEF, Length.THOROUGH]
         rng.shuffle(tones)
         plans = [Plan(tone, length, True) for tone, length in zip(tones, lengths, strict=True)]
         rows.append({"prompt": asked.text, "responses": [world.reply(asked, plan, rng).text for plan in plans]})
