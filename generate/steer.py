@@ -31,15 +31,16 @@ from tenet.reading.rows import open_rows
 from tenet.records import Prompt, Sample
 from tenet.runs import Run, find_run
 
-COLUMNS = ("principle", "prompts", "decided", "reversed", "share", "low", "high", "unread", "verdict")
+COLUMNS = ("principle", "against", "prompts", "decided", "reversed", "share", "low", "high", "unread", "verdict")
 ALL = "(all)"
 
 
 @dataclass(frozen=True)
 class Steered:
-    """What a principle, or all together, came to; `rate` is None where no verdict was decided."""
+    """What a principle, or all together, came to; `against` names its opposite, `rate` is None where no verdict was decided."""
 
     name: str
+    against: str | None
     prompts: int
     decided: int
     reversed: int
@@ -51,7 +52,16 @@ class Steered:
         """The values under `COLUMNS`."""
         rate = self.rate
         ends: list[Json] = [None, None, None] if rate is None else [rate.value, rate.low, rate.high]
-        return [self.name, self.prompts, self.decided, self.reversed, *ends, self.unread, self.reading.value]
+        return [
+            self.name,
+            self.against,
+            self.prompts,
+            self.decided,
+            self.reversed,
+            *ends,
+            self.unread,
+            self.reading.value,
+        ]
 
 
 @click.command(
@@ -86,7 +96,8 @@ def steer(
     with --opposite the principle of another file. A judge that reads the file reverses its verdicts; one that goes by place,
     length or habit does not. Shown is the share of decided verdicts (0.75 and more, each order by itself) that reverse, with
     a 95 % Wilson interval by prompt. It "reads" from 0.8 on with the interval above one half, and "ignores" up to one half,
-    which is what chance gives; under 10 prompts with a decided verdict nothing is said.
+    which is what chance gives; under 10 prompts with a decided verdict nothing is said. A small judge may read the file and not
+    understand a negation: opposites are the fairer test.
     """
     console = Console(json=as_json)
     if (run is None) is (samples is None):
@@ -127,11 +138,18 @@ def draw_cases(
 
 def summaries(pairs: Sequence[Swap], turned: Sequence[Turned]) -> list[Steered]:
     """Sum up each principle, and all together where there are several."""
-    found = [_summary(one.principle.id, [t for t in turned if t.case.swap is one]) for one in pairs]
-    return [*found, _summary(ALL, turned)] if len(found) > 1 else found
+    found = [
+        _summary(
+            one.principle.id,
+            "its negation" if one.is_negation else one.opposite.id,
+            [case for case in turned if case.case.swap is one],
+        )
+        for one in pairs
+    ]
+    return [*found, _summary(ALL, None, turned)] if len(found) > 1 else found
 
 
-def _summary(name: str, turned: Sequence[Turned]) -> Steered:
+def _summary(name: str, against: str | None, turned: Sequence[Turned]) -> Steered:
     clusters: dict[str, tuple[int, int]] = {}
     for one in turned:
         hits, units = clusters.get(one.case.prompt.id, (0, 0))
@@ -142,7 +160,7 @@ def _summary(name: str, turned: Sequence[Turned]) -> Steered:
     rate = tally.rate
     said = reading(rate.value if rate else None, rate.low if rate else 0.0, tally.clusters)
     unread = sum(one.unread for one in turned)
-    return Steered(name, len(clusters), round(tally.units), round(tally.hits), unread, rate, said)
+    return Steered(name, against, len(clusters), round(tally.units), round(tally.hits), unread, rate, said)
 
 
 def _pair(prompt: Prompt, responses: Sequence[Sample], seed: int) -> tuple[Sample, Sample] | None:
@@ -190,12 +208,16 @@ def _print(console: Console, rows: Sequence[Steered], turned: Sequence[Turned], 
         commonest = max(dict.fromkeys(reasons), key=reasons.count)
         console.say(f"{sum(one.unread for one in turned):,} verdicts could not be read; most often: {commonest}")
     last = rows[-1]
-    if last.rate is None:
-        console.say(f"{judge}: {last.reading.value}")
-        return
-    console.say(
-        f"{judge} {last.reading.value}: {last.reversed:,} of {last.decided:,} decided verdicts reverse, "
-        f"{last.rate.value:.3f} ({last.rate.low:.3f} to {last.rate.high:.3f})"
-        if last.reading is not Reading.UNKNOWN
-        else f"{judge}: {last.reading.value} ({last.decided:,} on {last.prompts:,} prompts)"
-    )
+    rate = last.rate
+    if rate is None or last.reading is Reading.UNKNOWN:
+        console.say(f"{judge}: {last.reading.value} ({last.decided:,} on {last.prompts:,} prompts)")
+    else:
+        console.say(
+            f"{judge} {last.reading.value}: {last.reversed:,} of {last.decided:,} decided verdicts reverse, "
+            f"{rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f})"
+        )
+    if last.reading in (Reading.PARTLY, Reading.IGNORES) and any(one.case.swap.is_negation for one in turned):
+        console.say(
+            "A judge that reads the file may still not understand a negation: before you conclude, "
+            "write the opposites down and swap with --opposite FILE."
+        )

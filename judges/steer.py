@@ -43,6 +43,11 @@ class Swap:
     principle: Principle
     opposite: Principle
 
+    @property
+    def is_negation(self) -> bool:
+        """Whether the opposite is the principle's own negation by the template."""
+        return self.opposite == negated(self.principle)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

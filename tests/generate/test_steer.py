@@ -63,22 +63,32 @@ def test_the_pocket_judge_reads_the_file(replies: Path, file: str) -> None:
             "--json",
         )
     )
+    assert row["against"] == OPPOSITES[file]
     assert row["decided"] >= 40
     assert row["share"] >= 0.9
     assert row["low"] > 0.75
     assert row["verdict"] == "reads the file"
 
 
+def test_a_negation_that_turns_nothing_is_not_held_against_the_judge_alone(replies: Path) -> None:
+    """The pocket judge does not know the words of the template; the command must not conclude too much from that."""
+    result = steer("--judge", JUDGE_PATH, "--samples", replies, "--principles", "pocket/brief", "--json")
+    (row,) = rows_of(result)
+    assert row["against"] == "its negation"
+    assert row["share"] < 0.1
+    assert "swap with --opposite FILE" in result.stderr
+
+
 @pytest.mark.parametrize("options", [{"gain": 0, "position_bias": 5}, {"gain": 5}])
 def test_a_judge_of_places_or_lengths_ignores_the_file(replies: Path, options: dict[str, int]) -> None:
     words = [part for name, value in options.items() for part in ("--set", f"options.{name}={value}")]
-    (row,) = rows_of(
-        steer("--judge", "longer", "--engine", "scripted", *words, "--samples", replies, "--principles", "pocket/brief",
-              "--opposite", "pocket/thorough", "--json")
-    )  # fmt: skip
+    result = steer("--judge", "longer", "--engine", "scripted", *words, "--samples", replies, "--principles",
+                   "pocket/brief", "--opposite", "pocket/thorough", "--json")  # fmt: skip
+    (row,) = rows_of(result)
     assert row["decided"] == 48
     assert row["share"] < 0.1
     assert row["verdict"] == "ignores the file"
+    assert "--opposite" not in result.stderr
 
 
 def test_a_run_is_steered_by_its_own_principles(tmp_path: Path) -> None:
