@@ -10,10 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from constitution.load import load
+from constitution.model import Principle, PrincipleTest
 from constitution.sources import shipped
 from constitution.testrecord import judged_tests, read_record, recorded_judges, shipped_records
 from engines.loading import find_model
 from judges.asks import load_template
+from judges.testing.run import Case, check_with_record
+from judges.testing.run import Result as Outcome
 from pocket import JUDGE_PATH
 from principles import GROUPS
 from tenet.cli import cli
@@ -145,6 +148,14 @@ def test_a_probability_in_a_record_is_one(mine: Path, tmp_path: Path) -> None:
     data["verdicts"][0]["better_first"] = 1.5
     record.write_text(json.dumps(data))
     assert "1.5 is no probability" in run(mine, "--recorded", record).stderr
+
+
+def test_a_prompt_that_should_be_left_alone_and_is_not_fails_without_a_judge() -> None:
+    """Loading a file refuses this already; records made in code are checked all the same."""
+    everywhere = Principle("a", "The response is kind.", tests=(PrincipleTest("Hello?", applies=False),))
+    (found,) = check_with_record(read_record(RECORD), [Case("mine", everywhere, 1, everywhere.tests[0])])
+    assert (found.result, found.p) == (Outcome.FAILED, None)
+    assert found.reason == "the principle applies to a prompt that it should leave alone"
 
 
 def test_one_principle_can_be_tested(mine: Path) -> None:
