@@ -128,6 +128,11 @@ class Principle:
         return self.revise or REVISE_INSTRUCTION
 
     @cached_property
+    def compare_digest(self) -> str:
+        """The first 12 hex digits of the SHA-256 of what a judge of two responses sees: the text and its question."""
+        return digest([self.text, self.compare_question])[:12]
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what a judge sees of this principle: its text and its three questions."""
         return digest([self.text, self.compare_question, self.critique_question, self.revise_instruction])

@@ -10,9 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from constitution.model import Constitution
-from generate.context import PREFERENCES, Context, Step
-from generate.orders import make_asking, position_bias
+from generate.context import PREFERENCES, Context, Step, by_prompt
+from generate.orders import Asking, make_asking, position_bias
 from generate.pairs import choose
+from generate.prompt_shards import PromptShards
 from generate.questions import calibration_shards
 from generate.rank import parts, rank
 from generate.rounds import Question, Subject, calibration
@@ -20,9 +21,9 @@ from generate.schedule import field_of
 from generate.shards import PROMPTS_PER_SHARD
 from judges.aggregate import preferences
 from tenet.ids import content_id
-from tenet.records import Judgement, Preference, PreferencePair, Prompt
+from tenet.records import Judgement, Preference, PreferencePair, Prompt, Sample
 from tenet.runconfig import PairsConfig
-from tenet.runs import Row
+from tenet.runs import Row, Run
 
 NO_OPINION = "no response pair was judged"
 
@@ -30,7 +31,7 @@ NO_OPINION = "no response pair was judged"
 def derive(context: Context) -> int:
     """Write the preferences and pairs of every shard; gives the number of pairs. `context.left_out` counts why others were not made."""
     judged = context.run.stage(Step.JUDGEMENTS, Judgement)
-    bias = recorded_bias(context)
+    bias = bias_of(context.run, context.shards, make_asking(context.config.schedule, context.config.seed))
     told = context.run.stage(PREFERENCES, Preference)
     chosen = context.run.stage(Step.PAIRS, PreferencePair)
     left_out: Counter[str] = Counter()
@@ -105,15 +106,15 @@ def unlinked(judgements: Iterable[Judgement], found: Iterable[Preference], *, on
     return sum(parts(told[name], one_order=one_order) != [ids] for name, ids in asked.items() if name in told)
 
 
-def recorded_bias(context: Context) -> float | None:
+def bias_of(run: Run, shards: PromptShards, asking: Asking) -> float | None:
     """The judge's position bias where pairs may be asked in one order only; None where both are, or it is not known."""
-    judged = context.run.stage(Step.JUDGEMENTS, Judgement)
-    asking = make_asking(context.config.schedule, context.config.seed)
+    judged = run.stage(Step.JUDGEMENTS, Judgement)
+    drawn = run.stage(Step.SAMPLES, Sample)
     wanted: set[tuple[str, Question]] = set()
     heard: list[Judgement] = []
-    for number in range(calibration_shards(asking, context.shards.total)):
-        samples = context.samples(number)
-        for place, prompt in enumerate(context.shards[number], number * PROMPTS_PER_SHARD):
+    for number in range(calibration_shards(asking, shards.total)):
+        samples = by_prompt(drawn.records(number, ok=None))
+        for place, prompt in enumerate(shards[number], number * PROMPTS_PER_SHARD):
             ids = field_of(samples.get(prompt.id, ())).ids
             subject = Subject(prompt.id, place, ids, (None,))  # the pairs are the same under every principle
             wanted |= {(prompt.id, question) for question in calibration(asking, subject)}

@@ -52,6 +52,14 @@ class Selection:
     left_out: Mapping[LeftOut, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All principles that a prompt's pairs were judged by, and their wordings."""
+
+    principles: tuple[str, ...]
+    versions: tuple[str, ...]
+
+
 def select(ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int) -> list[PreferencePair]:
     """Choose the pairs of one prompt; see `choose`, which also counts what was left out."""
     return list(choose(ranking, preferences, config, seed).pairs)
@@ -72,7 +80,10 @@ def choose(
     usable = [p for p in preferences if one_order or both_orders(p)]
     direct = {frozenset((p.a_id, p.b_id)): p for p in usable}
     linked, *_ = [*parts(usable, one_order=one_order), frozenset(ranking.sample_ids)]
-    asked = tuple(sorted({name for p in usable for name in p.principles}))
+    asked = Asked(
+        tuple(sorted({name for p in usable for name in p.principles})),
+        tuple(sorted({name for p in usable for name in p.principle_versions})),
+    )
     scores = scores_of(ranking)
     kept: list[PreferencePair] = []
     left_out: Counter[LeftOut] = Counter()
@@ -112,7 +123,7 @@ def _pair(
     worse: str,
     scores: Mapping[str, float],
     direct: Preference | None,
-    asked: tuple[str, ...],
+    asked: Asked,
 ) -> PreferencePair:
     """Make the pair as the ranking orients it; `p_chosen` may still lie below 0.5.
 
@@ -130,9 +141,10 @@ def _pair(
         score_chosen=scores[better],
         score_rejected=scores[worse],
         source="ai",
-        principles=told.principles if told else asked,
+        principles=told.principles if told else asked.principles,
         flipped=told.flipped if told else False,
         judgements=told.judgements if told else 0,
+        principle_versions=told.principle_versions if told else asked.versions,
     )
 
 

@@ -111,6 +111,7 @@ class _Heard:
 
     shown_a: _Voices = field(default_factory=_Voices)
     shown_b: _Voices = field(default_factory=_Voices)
+    versions: set[str] = field(default_factory=set)
 
     def opinion(self, principle: str) -> Opinion:
         return Opinion(principle, self.shown_a.p_a, self.shown_b.p_a)
@@ -119,7 +120,8 @@ class _Heard:
         return len(self.shown_a) + len(self.shown_b)
 
 
-_Pair = tuple[str, str, str]
+Pair = tuple[str, str, str]
+"""A prompt's id and those of two of its responses, the smaller first."""
 
 
 def preferences(
@@ -133,14 +135,21 @@ def preferences(
     once. A principle that the constitution does not hold, as people may name one, counts with weight 1 and in
     the ordinary tier.
     """
-    heard: dict[_Pair, dict[str, _Heard]] = {}
-    seen: set[str] = set()
-    for judgement in judgements:
-        if judgement.outcome.is_opinion and judgement.id not in seen:
-            seen.add(judgement.id)
-            _hear(heard, judgement)
+    heard = _heard(judgements)
     known = {principle.id: principle for principle in constitution.principles}
     return [_preference(pair, heard[pair], known, bias) for pair in sorted(heard)]
+
+
+def opinions_of(judgements: Iterable[Judgement]) -> dict[Pair, list[Opinion]]:
+    """What each principle says of every pair with an opinion, by pair; the principles of a pair by id."""
+    heard = _heard(judgements)
+    return {pair: [heard[pair][name].opinion(name) for name in sorted(heard[pair])] for pair in sorted(heard)}
+
+
+def combined(opinions: Sequence[Opinion], known: Mapping[str, Principle], bias: float | None = None) -> float:
+    """P(a is better) by one or more opinions of a pair, as `preferences` combines them; `known` are the principles by id."""
+    speaking = _speaking(opinions, known, bias)
+    return pool([o.p_a for o in speaking], _weights(speaking, known))
 
 
 def p_first(judgement: Judgement) -> float | None:
@@ -153,25 +162,38 @@ def differ(p: float | None, q: float | None) -> bool:
     return p is not None and q is not None and (p - 0.5) * (q - 0.5) < 0.0
 
 
-def _hear(heard: dict[_Pair, dict[str, _Heard]], judgement: Judgement) -> None:
+def _heard(judgements: Iterable[Judgement]) -> dict[Pair, dict[str, _Heard]]:
+    """File opinions by pair and principle, each once."""
+    heard: dict[Pair, dict[str, _Heard]] = {}
+    seen: set[str] = set()
+    for judgement in judgements:
+        if judgement.outcome.is_opinion and judgement.id not in seen:
+            seen.add(judgement.id)
+            _hear(heard, judgement)
+    return heard
+
+
+def _hear(heard: dict[Pair, dict[str, _Heard]], judgement: Judgement) -> None:
     """File one opinion under its unordered pair, told of the smaller id."""
     p = _VOTES[judgement.outcome] if judgement.p_first is None else judgement.p_first
     a_first = judgement.first_id < judgement.second_id
     first, second = judgement.first_id, judgement.second_id
     pair = (judgement.prompt_id, first, second) if a_first else (judgement.prompt_id, second, first)
     voices = heard.setdefault(pair, {}).setdefault(judgement.principle or "", _Heard())
+    if judgement.version is not None:
+        voices.versions.add(judgement.version)
     order = voices.shown_a if a_first else voices.shown_b
     (order.votes if judgement.is_vote else order.ps).append(p if a_first else 1.0 - p)
 
 
 def _preference(
-    pair: _Pair, heard: Mapping[str, _Heard], known: Mapping[str, Principle], bias: float | None
+    pair: Pair, heard: Mapping[str, _Heard], known: Mapping[str, Principle], bias: float | None
 ) -> Preference:
     """Combine what each principle says of one pair."""
     asked = sorted(heard)
     told = {name: heard[name].opinion(name) for name in asked}
-    speaking = participants([o if bias is None else o.filled(bias) for o in told.values()], known)
-    weights = [known[o.principle].weight if o.principle in known else 1.0 for o in speaking]
+    speaking = _speaking(list(told.values()), known, bias)
+    weights = _weights(speaking, known)
     shown_a = _pool([told[o.principle].shown_a for o in speaking], weights)
     shown_b = _pool([told[o.principle].shown_b for o in speaking], weights)
     prompt_id, a_id, b_id = pair
@@ -185,7 +207,16 @@ def _preference(
         flipped=differ(shown_a, shown_b),
         judgements=sum(len(voices) for voices in heard.values()),
         principles=tuple(asked),
+        principle_versions=tuple(sorted({version for voices in heard.values() for version in voices.versions})),
     )
+
+
+def _speaking(opinions: Sequence[Opinion], known: Mapping[str, Principle], bias: float | None) -> list[Opinion]:
+    return participants([o if bias is None else o.filled(bias) for o in opinions], known)
+
+
+def _weights(opinions: Sequence[Opinion], known: Mapping[str, Principle]) -> list[float]:
+    return [known[o.principle].weight if o.principle in known else 1.0 for o in opinions]
 
 
 def participants(opinions: Sequence[Opinion], known: Mapping[str, Principle]) -> list[Opinion]:

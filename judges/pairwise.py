@@ -22,7 +22,7 @@ from engines.base import Engine, LabelRead
 from judges.asks import Ask, Questionnaire, answered, conversation, load_template
 from judges.labels import LabelVerdict, read_verdict, read_vote
 from tenet.errors import JudgeUnfit
-from tenet.ids import Json
+from tenet.ids import Json, digest
 from tenet.records import Judgement, Outcome, Prompt, Sample
 
 LABELS: Final = ("A", "B")
@@ -39,10 +39,14 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairAsk(Ask):
-    """A question about two responses, the first of which is shown first."""
+    """A question about two responses, the first of which is shown first.
+
+    `principle_digest` is what the judgement will carry under that name.
+    """
 
     first_id: str
     second_id: str
+    principle_digest: str
 
 
 class PairwiseJudge:
@@ -147,8 +151,11 @@ class PairwiseJudge:
         ids = self.principles(prompt)
         chosen = [principle for principle in self.constitution.active if principle.id in ids]
         if self.mode is Mode.WHOLE:
-            return (_Question(None, {"principles": listed(chosen)}),) if chosen else ()
-        return tuple(_Question(p.id, {"principle": p.text, "question": p.compare_question}) for p in chosen)
+            shown = listed(chosen)
+            return (_Question(None, digest(shown)[:12], {"principles": shown}),) if chosen else ()
+        return tuple(
+            _Question(p.id, p.compare_digest, {"principle": p.text, "question": p.compare_question}) for p in chosen
+        )
 
     def _ask(self, prompt: Prompt, first: Sample, second: Sample, question: _Question) -> PairAsk:
         tokens = self._questions.tokens(
@@ -165,6 +172,7 @@ class PairwiseJudge:
             problem=self._questions.problem(tokens),
             first_id=first.id,
             second_id=second.id,
+            principle_digest=question.digest,
         )
 
     def _unasked(self, ask: PairAsk) -> Judgement:
@@ -191,6 +199,7 @@ class PairwiseJudge:
             cached_tokens=read.usage.cached_tokens if read else None,
             reason=verdict.reason,
             completion_tokens=read.usage.completion_tokens if read else None,
+            principle_digest=ask.principle_digest,
         )
 
 
@@ -199,6 +208,7 @@ class _Question:
     """The fields of a template that do not depend on the pair."""
 
     principle: str | None
+    digest: str
     fields: dict[str, str]
 
 

@@ -118,7 +118,8 @@ class Judgement:
 
     `p_first` is P(the response shown first is better) in [0, 1]; `label_mass` is P(A) + P(B) before they are renormalised. Both are
     None where the outcome is no opinion or the judge gives none: an opinion without `p_first` is a vote. `principle` is the id asked
-    about; None when all were asked at once.
+    about; None when all were asked at once. `principle_digest` names the wording that the judge saw
+    (`constitution.model.Principle.compare_digest`; of all at once the digest of their list), None where it is not known.
     """
 
     id: str
@@ -135,6 +136,12 @@ class Judgement:
     cached_tokens: int | None = None
     reason: str = ""
     completion_tokens: int | None = None
+    principle_digest: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The principle with its wording, as `ID@DIGEST` (`@DIGEST` for all at once); None where the wording is not known."""
+        return None if self.principle_digest is None else f"{self.principle or ''}@{self.principle_digest}"
 
     @property
     def is_vote(self) -> bool:
@@ -207,7 +214,8 @@ class Preference:
 
     `p_a` is P(a is better): per principle the mean over both orders, then combined over principles. `p_shown_a` and `p_shown_b` are
     P(a is better) when a, and when b, was shown first; None where that order gave no opinion. `flipped` says that the two orders
-    named different winners. `principles` are the ids asked about ("" alone for the whole constitution).
+    named different winners. `principles` are the ids asked about ("" alone for the whole constitution), `principle_versions` their
+    wordings (`Judgement.version`) as far as they are known.
     """
 
     prompt_id: str
@@ -219,6 +227,7 @@ class Preference:
     flipped: bool
     judgements: int
     principles: tuple[str, ...]
+    principle_versions: tuple[str, ...] = ()
 
     def flip(self) -> Preference:
         """The same preference told of (b, a). Breaks `a_id` < `b_id`; for callers that orient by winner."""
@@ -250,7 +259,8 @@ class PreferencePair:
     """A row to train on: two responses, oriented so that `p_chosen` >= 0.5.
 
     `p_chosen` is P(chosen is better); `weight` is design (1 unless pairs of a prompt share it), never reliability; `judge_margin` is
-    the difference of the two scores in log-odds. `source` is "ai", "human" or "revision".
+    the difference of the two scores in log-odds. `source` is "ai", "human" or "revision". `principles` and `principle_versions` as in
+    `Preference`.
     """
 
     id: str
@@ -265,6 +275,7 @@ class PreferencePair:
     principles: tuple[str, ...] = ()
     flipped: bool = False
     judgements: int = 0
+    principle_versions: tuple[str, ...] = ()
 
     @property
     def judge_margin(self) -> float:

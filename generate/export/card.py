@@ -6,6 +6,7 @@ here. The card holds no time and no path, so equal runs have equal cards.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,7 +172,19 @@ def _principles(data: ReportData) -> list[str]:
     name, version = code(data.principles_name), inline(data.principles_version)
     named = f"{name} {version}, digest {code(data.principles_digest)}."
     columns = ("Principle", "Text", "Tier, weight", "Calls", "Agrees with the ranking")
-    return [named, table(columns, rows)] if rows else [named]
+    return [named, *([table(columns, rows)] if rows else []), *_versions(data)]
+
+
+def _versions(data: ReportData) -> Iterator[str]:
+    """Say under which wordings principles were asked, where they are several or not the file's."""
+    counts = Counter(row.principle for row in data.versions)
+    rows = [row for row in data.versions if counts[row.principle] > 1 or row.current is False]
+    if not rows:
+        return
+    now = {True: "yes", False: "no", None: "not known"}
+    told = [[code(row.principle), code(row.digest), f"{row.judgements:,}", now[row.current]] for row in rows]
+    yield "Principles that this dataset has in several versions, or in another than the file's:"
+    yield table(("Principle", "Version", "Judgements", "In the file now"), told)
 
 
 def _limits(data: ReportData, reports: Sequence[ExportReport]) -> list[str]:

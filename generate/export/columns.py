@@ -65,6 +65,11 @@ PROMPT_ID: Final = Column("prompt_id", Kind.TEXT, "Content id of the prompt: equ
 PRINCIPLES: Final = Column(
     "principles", Kind.TEXTS, "Ids of the principles that were asked about; empty text: all at once."
 )
+VERSIONS: Final = Column(
+    "principle_versions",
+    Kind.TEXTS,
+    "The wordings that the judge saw, as id@digest of text and question; empty where they were not recorded.",
+)
 SPLIT: Final = Column("split", Kind.TEXT, "train or test, by a hash of the prompt's id.")
 WEIGHT: Final = Column(
     "weight", Kind.NUMBER, "Weight by design (1 unless the pairs of a prompt share it), never reliability."

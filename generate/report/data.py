@@ -18,7 +18,7 @@ from generate.report.headline import headline, standfirst, tiles
 from generate.report.measured import evaluation_of, trainings_of
 from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Training
 from generate.report.notices import notices
-from generate.report.source import Principles, as_mapping, principle_rows, principles_of, read_json
+from generate.report.source import Principles, as_mapping, principle_rows, principles_of, read_json, version_rows
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
 from tenet.ids import Json
 from tenet.runs import Run
@@ -81,6 +81,7 @@ def _report(
         label_mass=numbers.label_mass,
         lengths=numbers.lengths,
         policy_rows=found.policy_rows,
+        versions=tuple(numbers.versions),
         trainings=trainings,
         evaluation=numbers.evaluation,
         examples=examples(run),
@@ -108,6 +109,7 @@ def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evalu
         lengths=found.lengths,
         margins=verdicts.margins,
         principles=principle_rows(verdicts.principles, principles.file),
+        versions=version_rows(found.versions, principles.file),
         principles_name=principles.name,
         principles_lost=principles.why,
         evaluation=evaluation,

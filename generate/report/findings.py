@@ -13,6 +13,7 @@ from generate.report.model import (
     Margins,
     Positions,
     PrincipleRow,
+    VersionRow,
 )
 
 
@@ -34,6 +35,7 @@ class Findings:
     lengths: Lengths | None = None
     margins: Margins | None = None
     principles: Sequence[PrincipleRow] = ()
+    versions: Sequence[VersionRow] = ()
     principles_name: str = ""
     principles_lost: str = ""
     evaluation: Evaluation | None = None

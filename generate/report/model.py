@@ -143,6 +143,19 @@ class PrincipleRow:
 
 
 @dataclass(frozen=True)
+class VersionRow:
+    """A wording of a principle that judgements were made under: its digest (see `Judgement`), and how many there are.
+
+    `current`: it is the wording of the principles file as it is now; None where that is not known.
+    """
+
+    principle: str
+    digest: str
+    judgements: int
+    current: bool | None = None
+
+
+@dataclass(frozen=True)
 class PolicyRow:
     """One of several mixed policies, and the share of its comparisons with the others that it won (ties half)."""
 
@@ -323,6 +336,7 @@ class ReportData:
     label_mass: LabelMass | None = None
     lengths: Lengths | None = None
     policy_rows: tuple[PolicyRow, ...] = ()
+    versions: tuple[VersionRow, ...] = ()
     trainings: tuple[Training, ...] = ()
     evaluation: Evaluation | None = None
     examples: tuple[Example, ...] = ()

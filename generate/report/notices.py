@@ -5,6 +5,7 @@ Knows no run folder and no HTML. A rule is a generator of notices; to add one, w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -148,6 +149,27 @@ def principles(found: Findings) -> Iterator[Notice]:
         yield Notice(Level.NOTE, f"{plural(len(silent), 'principle')} never asked", body)
 
 
+def wordings(found: Findings) -> Iterator[Notice]:
+    """Judgements under several wordings of a principle, or under another than the file's."""
+    counts = Counter(row.principle for row in found.versions)
+    several = [name for name, count in counts.items() if count > 1]
+    if several:
+        body = (
+            f"{', '.join(several)}: asked in several wordings in this run, so labels under one name do not all mean the same."
+            " The column principle_versions of each pair says which."
+        )
+        mend = "Judge anew with --relabel, then choose pairs and revise anew."
+        yield Notice(Level.CAUTION, f"Made from several versions of {plural(len(several), 'principle')}", body, mend)
+    stale = [row.principle for row in found.versions if row.current is False and row.principle not in several]
+    if stale:
+        body = (
+            f"{', '.join(stale)}: the labels were made under another wording than the one in the file and on this page."
+        )
+        mend = "Judge anew with --relabel, or put the file back as it was."
+        title = f"Judged by an earlier version of {plural(len(stale), 'principle')}"
+        yield Notice(Level.CAUTION, title, body, mend)
+
+
 def training(found: Findings) -> Iterator[Notice]:
     """Training did not do what the file asks for."""
     for row in found.asked:
@@ -178,5 +200,5 @@ def standing(found: Findings) -> Iterator[Notice]:
 
 
 RULES: Final[tuple[Callable[[Findings], Iterator[Notice]], ...]] = (
-    unfinished, size, failures, order, label_mass, votes, lengths, principles, training, standing,
+    unfinished, size, failures, order, label_mass, votes, lengths, principles, wordings, training, standing,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate.report.model import PrincipleRow
+from generate.report.model import PrincipleRow, VersionRow
 from generate.report.verdicts import PrincipleTally
 from tenet.errors import InvalidInput, Problem, TenetError
 from tenet.ids import Json
@@ -68,6 +68,16 @@ def principles_of(run: Run) -> Principles:
         why = f"{named} has changed since this run was judged, so the texts are left out."
         return Principles(file.name, digest, None, why)
     return Principles(file.name, file.digest, file)
+
+
+def version_rows(counts: Mapping[tuple[str, str], int], file: Constitution | None) -> tuple[VersionRow, ...]:
+    """The wordings that judgements were made under, by principle, the current one first, then the most asked."""
+    now = {principle.id: principle.compare_digest for principle in file.principles} if file else None
+    rows = [
+        VersionRow(name, digest, count, None if now is None else now.get(name) == digest)
+        for (name, digest), count in counts.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.principle, not row.current, -row.judgements, row.digest)))
 
 
 def principle_rows(tallies: Mapping[str, PrincipleTally], file: Constitution | None) -> tuple[PrincipleRow, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 from generate.context import PREFERENCES, Step, by_prompt
@@ -13,6 +14,7 @@ from generate.report.examples import Pick, pick, view
 from generate.report.model import Example, Lengths, PolicyRow
 from generate.report.tally import MeanTally, RateTally
 from generate.report.verdicts import VerdictTally
+from generate.revision_pairs import JUDGEMENTS as REVISION_JUDGEMENTS
 from generate.schedule import field_of
 from tenet.records import Critique, Finish, Judgement, Preference, PreferencePair, Prompt, Sample
 from tenet.runs import Run
@@ -42,7 +44,8 @@ class Tokens:
 class Walked:
     """What the walk found.
 
-    `given` samples came with the prompts and cost nothing; `finishes` counts how samples ended; `unusable` and
+    `versions` counts judgements by principle and wording, those of revisions too, where one principle was asked and its
+    wording recorded. `given` samples came with the prompts and cost nothing; `finishes` counts how samples ended; `unusable` and
     `identical` ones were never compared (see `generate.schedule`), `comparable` counts the unordered pairs left.
     """
 
@@ -63,6 +66,7 @@ class Walked:
     longer: RateTally = field(default_factory=RateTally)
     chosen_length: MeanTally = field(default_factory=MeanTally)
     rejected_length: MeanTally = field(default_factory=MeanTally)
+    versions: Counter[tuple[str, str]] = field(default_factory=Counter)
     policy_wins: defaultdict[str, RateTally] = field(default_factory=lambda: defaultdict(RateTally))
 
     @property
@@ -91,24 +95,28 @@ def walk(run: Run) -> Walked:
     schedule = run.config.get("schedule")
     lean = isinstance(schedule, Mapping) and schedule.get("second_order") == "close"
     for shard in shards(run):
-        texts = {sample.id: sample for sample in _read(run, Step.SAMPLES, Sample, shard)}
+        texts = {sample.id: sample for sample in records_of(run, Step.SAMPLES, Sample, shard)}
         _count_samples(found, texts.values())
-        found.prompts += len(_read(run, Step.PROMPTS, Prompt, shard))
-        preferences = _grouped(_read(run, PREFERENCES, Preference, shard))
-        judgements = _grouped(_read(run, Step.JUDGEMENTS, Judgement, shard))
+        found.prompts += len(records_of(run, Step.PROMPTS, Prompt, shard))
+        preferences = _grouped(records_of(run, PREFERENCES, Preference, shard))
+        judgements = _grouped(records_of(run, Step.JUDGEMENTS, Judgement, shard))
         for prompt_id, told in judgements.items():
             own = preferences.get(prompt_id, [])
             found.verdicts.add(told, own, rank(prompt_id, own, one_order=lean))
             _count_policies(found, own, texts)
             for one in told:
                 found.judging.add(prompt=one.prompt_tokens, cached=one.cached_tokens)
-        _count_pairs(found, list(_read(run, Step.PAIRS, PreferencePair, shard)), texts)
+        told = chain.from_iterable(judgements.values())
+        for one in chain(told, records_of(run, REVISION_JUDGEMENTS, Judgement, shard)):
+            if one.principle and one.principle_digest:
+                found.versions[one.principle, one.principle_digest] += 1
+        _count_pairs(found, list(records_of(run, Step.PAIRS, PreferencePair, shard)), texts)
     return found
 
 
 def examples(run: Run) -> tuple[Example, ...]:
     """The pairs that a report shows in full, with their texts."""
-    picks = pick(pair for shard in shards(run) for pair in _read(run, Step.PAIRS, PreferencePair, shard))
+    picks = pick(pair for shard in shards(run) for pair in records_of(run, Step.PAIRS, PreferencePair, shard))
     if not picks:
         return ()
     wanted = {sample for one in picks for sample in (one.pair.chosen_id, one.pair.rejected_id)}
@@ -118,11 +126,11 @@ def examples(run: Run) -> tuple[Example, ...]:
     preferences: dict[frozenset[str], Preference] = {}
     critiques: defaultdict[str, list[Critique]] = defaultdict(list)
     for shard in shards(run):
-        turns |= {one.id: one for one in _read(run, Step.PROMPTS, Prompt, shard) if one.id in prompts}
-        samples |= {one.id: one for one in _read(run, Step.SAMPLES, Sample, shard) if one.id in wanted}
-        told = (one for one in _read(run, PREFERENCES, Preference, shard) if one.prompt_id in prompts)
+        turns |= {one.id: one for one in records_of(run, Step.PROMPTS, Prompt, shard) if one.id in prompts}
+        samples |= {one.id: one for one in records_of(run, Step.SAMPLES, Sample, shard) if one.id in wanted}
+        told = (one for one in records_of(run, PREFERENCES, Preference, shard) if one.prompt_id in prompts)
         preferences |= {frozenset((one.a_id, one.b_id)): one for one in told}
-        for critique in _read(run, Step.CRITIQUES, Critique, shard):
+        for critique in records_of(run, Step.CRITIQUES, Critique, shard):
             if critique.sample_id in wanted:
                 critiques[critique.sample_id].append(critique)
     return tuple(_view(one, turns, samples, critiques, preferences) for one in picks)
@@ -147,7 +155,7 @@ def shards(run: Run) -> list[int]:
     )
 
 
-def _read(run: Run, name: str, kind: type[R], shard: int) -> list[R]:
+def records_of(run: Run, name: str, kind: type[R], shard: int) -> list[R]:
     """The records of one shard, failures too; none where the run has no such stage."""
     return list(run.stage(name, kind).records(shard, ok=None)) if name in run.manifest.stages else []
 

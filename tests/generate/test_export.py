@@ -23,7 +23,7 @@ from tests.generate.export_example import critique, pair, prompt, revision, revi
 
 DESIGN = [
     "prompt", "chosen", "rejected", "p_chosen", "weight", "score_chosen", "score_rejected", "judge_margin", "source",
-    "prompt_id", "pair_id", "chosen_id", "rejected_id", "principles", "flipped", "policy_chosen", "policy_rejected",
+    "prompt_id", "pair_id", "chosen_id", "rejected_id", "principles", "principle_versions", "flipped", "policy_chosen", "policy_rejected",
 ]  # fmt: skip
 
 
