@@ -31,6 +31,7 @@ ELSEWHERE = {
     "lint": "judges.lint:lint",
     "test": "judges.testing.cli:test",
     "steer": "generate.steer:steer",
+    "coverage": "generate.coverage.cli:coverage",
     "stamp": "constitution.lint.cli:stamp",
     "import": "constitution.interchange.cli:import_command",
     "export": "constitution.interchange.cli:export_command",

@@ -6,7 +6,6 @@ Whatever a run does not have yet (training, evaluation, pairs) is left out. A ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -62,7 +61,7 @@ def _report(
     verdicts = found.verdicts
     return ReportData(
         name=str(run.config.get("name") or run.name),
-        created=_when(run.created),
+        created=facts.when_made(run.created),
         version=metadata.version("tenet-rlaif"),
         principles_name=principles.name,
         principles_version=principles.file.version if principles.file else "",
@@ -145,15 +144,6 @@ def _anchors(run: Run) -> int:
 
 def _train_folders(path: Path) -> list[Path]:
     return sorted(folder for folder in (path / TRAIN).glob("*") if folder.is_dir())
-
-
-def _when(created: str) -> str:
-    """A time stamp as people write it; as it stands where it is none."""
-    try:
-        when = datetime.strptime(created, "%Y-%m-%dT%H:%M:%S%z")
-    except ValueError:
-        return created
-    return f"{when.day} {when:%B %Y, %H:%M} {when.tzname()}"
 
 
 def _calls(run: Run, step: Step) -> int:

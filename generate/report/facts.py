@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -176,3 +177,12 @@ def _plain(value: Json) -> str:
 
 def _present(rows: Sequence[tuple[str, Json]]) -> Facts:
     return tuple((name, str(value)) for name, value in rows if value not in (None, ""))
+
+
+def when_made(created: str) -> str:
+    """A time stamp as people write it; as it stands where it is none."""
+    try:
+        when = datetime.strptime(created, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return created
+    return f"{when.day} {when:%B %Y, %H:%M} {when.tzname()}"

@@ -20,7 +20,8 @@ TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of pages, with the filters that write numbers."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     env = Environment(
@@ -57,5 +58,5 @@ def render(data: ReportData) -> str:
     curves = [
         (training, [plot for curve in training.curves if (plot := plots.lines(curve))]) for training in data.trainings
     ]
-    page = _environment().get_template("report.html.jinja")
+    page = environment().get_template("report.html.jinja")
     return page.render(data=data, certainty=certainty, mass=mass, curves=curves)

@@ -106,8 +106,8 @@ def walk(run: Run) -> Walked:
             _count_policies(found, own, texts)
             for one in told:
                 found.judging.add(prompt=one.prompt_tokens, cached=one.cached_tokens)
-        told = chain.from_iterable(judgements.values())
-        for one in chain(told, records_of(run, REVISION_JUDGEMENTS, Judgement, shard)):
+        revised = records_of(run, REVISION_JUDGEMENTS, Judgement, shard)
+        for one in chain(revised, *judgements.values()):
             if one.principle and one.principle_digest:
                 found.versions[one.principle, one.principle_digest] += 1
         _count_pairs(found, list(records_of(run, Step.PAIRS, PreferencePair, shard)), texts)
