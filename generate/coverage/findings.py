@@ -18,7 +18,9 @@ REDUNDANT_SHARE: Final = 0.05
 REDUNDANT_MOVE: Final = 0.25
 """Without a redundant principle log-odds move by no more than this, on average."""
 REPEATS: Final = 0.9
-"""Two principles that name the same winner more often than this, at the lower end, say the same."""
+"""Two principles that name the same winner more often than this, at the lower end, say the same ..."""
+REPEATS_GAP: Final = 1.0
+"""... if their log-odds are no farther apart than this, on average."""
 OPPOSES: Final = 0.5
 """Two principles that name the same winner less often than this, at the upper end, are at odds."""
 
@@ -43,7 +45,7 @@ def _found(row: PrincipleCoverage, agreements: Sequence[Agreement], prompts: int
         other = one.second if one.first == row.id else one.first
         if row.id not in (one.first, one.second):
             continue
-        if one.agreement.low > REPEATS:
+        if one.agreement.low > REPEATS and one.gap <= REPEATS_GAP:
             yield Finding(Kind.REPEATS, other)
         elif one.agreement.high < OPPOSES:
             yield Finding(Kind.OPPOSES, other)

@@ -65,6 +65,7 @@ def cover(path: Path, margin: float = MARGIN) -> Coverage:
 
 def _walk(run: Run, file: Constitution | None, people: People, margin: float) -> _Walked:
     known = {one.id: one for one in file.principles} if file else None
+    active = file.active if file else ()
     walked = _Walked(CoverageTally(known, margin, _bias(run)), Counter(), Counter())
     for shard in shards(run):
         prompts = records_of(run, Step.PROMPTS, Prompt, shard)
@@ -75,8 +76,8 @@ def _walk(run: Run, file: Constitution | None, people: People, margin: float) ->
             if judgement.principle and judgement.principle_digest:
                 walked.versions[judgement.principle, judgement.principle_digest] += 1
         walked.prompts += len(prompts)
-        for prompt in prompts if file else ():
-            walked.applies.update(one.id for one in file.active if applies(one, prompt.tags, prompt.text))
+        for prompt in prompts:
+            walked.applies.update(one.id for one in active if applies(one, prompt.tags, prompt.text))
         for name, own in judgements.items():
             told = people.told(name, samples.get(name, ()))
             walked.matched += told.labels

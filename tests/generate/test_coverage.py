@@ -75,6 +75,7 @@ def test_a_duplicate_agrees_and_an_opposite_disagrees(each: Coverage) -> None:
     assert by_names["main", "poets"].agreement.count == 40
     assert by_names["main", "shy"].decided is None, "the one decides all, the other none"
     assert Finding(Kind.REPEATS, "main") in row(each, "echo").findings
+    assert Finding(Kind.REPEATS, "shy") not in row(each, "main").findings, "the same winners, and far less sure"
     assert Finding(Kind.OPPOSES, "main") in row(each, "contrary").findings
     assert not any("nowhere" in names for names in by_names)
 
