@@ -16,6 +16,7 @@ from generate.deriving import bias_of
 from generate.orders import make_asking
 from generate.pipeline import Order, generate
 from generate.prompt_shards import PromptShards
+from generate.reuse import read_reused
 from judges.aggregate import combined, opinions_of
 from tenet.config import load_config
 from tenet.console import Console
@@ -114,3 +115,13 @@ def test_a_run_whose_file_was_edited_since_says_so_and_shows_the_rest(make: Make
     assert any("is not the one that was asked about" in notice.title for notice in coverage.notices)
     assert [one.applies for one in coverage.principles] == [None, None, None]
     assert len(coverage.agreements) == 3
+
+
+def test_a_sampled_run_is_measured_by_one_that_takes_its_answers_over(make: Make) -> None:
+    with make("judge.principles=sampled", SURE) as run:
+        assert cover(run.path).agreements == ()
+    with make("judge.principles=each", SURE, f"reuse=[{run.path}]", name="measured") as measured:
+        coverage = cover(measured.path)
+        taken = sum(read_reused(measured.path)[Step.JUDGEMENTS].values())
+    assert len(coverage.agreements) == 3
+    assert taken == sum(one.calls for one in coverage.principles) / 3
