@@ -15,7 +15,7 @@ from constitution.diff import Change, Difference
 from generate.answers import Answers
 from generate.blame import Blame
 from generate.context import Context, Step
-from generate.deriving import recorded_bias
+from generate.deriving import bias_of
 from generate.flip_rate import Share, share
 from generate.identity import PRINCIPLES
 from generate.orders import Asking, make_asking
@@ -131,7 +131,7 @@ def measure(
             f"{context.run.path} has no two responses to compare that a principle of either file applies to",
             hint=f"draw responses first, with: {context.run.command}",
         )
-    bench = _Bench(context, asking, answers, recorded_bias(context))
+    bench = _Bench(context, asking, answers, bias_of(context.run, context.shards, asking))
     _require_own_principles(bench, before, found.sample)
     first = bench.verdicts(before, found.sample, "judging by the first file")
     second = bench.verdicts(after, found.sample, "judging by the second file")
