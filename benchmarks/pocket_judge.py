@@ -31,6 +31,7 @@ from pocket.recipe.sampling import sample
 from pocket.recipe.templates import COMPARE, CRITIQUE, REVISE, Encoder
 from pocket.recipe.tokenizer import load_tokenizer
 from pocket.wordings import Novelty, Wording, wordings
+from tenet.intervals import wilson
 
 ROWS: Final = 16
 NOVELTIES: Final = (Novelty.FORM, Novelty.SYNONYM, Novelty.BOTH)
@@ -51,14 +52,7 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float]:
         """The interval's two ends."""
-        if not self.of:
-            return math.nan, math.nan
-        z, n, p = 1.96, self.of, self.share
-        middle, spread = (
-            (p + z * z / (2 * n)) / (1 + z * z / n),
-            z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n),
-        )
-        return middle - spread, middle + spread
+        return wilson(self.share, self.of) if self.of else (math.nan, math.nan)
 
     @classmethod
     def of_all(cls, outcomes: list[bool]) -> Rate:

@@ -9,13 +9,10 @@ not. `benchmarks/diff_effect.py` measures what it covers.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Final
 
 from tenet.ids import Json
-
-Z: Final = 1.959963984540054
+from tenet.intervals import wilson
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,5 @@ def share(hits: int, drawn: int, whole: int) -> Share:
     if drawn == whole:
         return Share(p, p, p)
     n = drawn * (whole - 1) / (whole - drawn)
-    scale = 1.0 + Z * Z / n
-    centre = (p + Z * Z / (2 * n)) / scale
-    half = Z / scale * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-    return Share(p, max(hits / whole, centre - half), min(1.0 - (drawn - hits) / whole, centre + half))
+    low, high = wilson(p, n)
+    return Share(p, max(hits / whole, low), min(1.0 - (drawn - hits) / whole, high))

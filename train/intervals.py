@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tenet.ids import Json
+from tenet.intervals import wilson
 
-Z: Final = 1.959963984540054
 RESAMPLES: Final = 2_000
 
 
@@ -48,14 +48,6 @@ def share(values: Sequence[float], prompts: Sequence[Hashable]) -> Estimate:
     p = sum(values) / len(values)
     low, high = wilson(p, count)
     return Estimate(p, low, high, count)
-
-
-def wilson(p: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share `p` seen in `count` independent units."""
-    scale = 1.0 + Z * Z / count
-    centre = (p + Z * Z / (2 * count)) / scale
-    half = Z / scale * math.sqrt(p * (1 - p) / count + Z * Z / (4 * count * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def difference(before: Estimate, after: Estimate) -> Estimate:

@@ -13,8 +13,9 @@ from generate.report.examples import CLOSEST, FLIPPED, RANDOM, SUREST, pick
 from generate.report.findings import Findings
 from generate.report.model import Curve, Histogram, Level, Rate, ReportData, Series
 from generate.report.render import render
-from generate.report.tally import HistogramTally, MeanTally, RateTally, merge, wilson
+from generate.report.tally import HistogramTally, MeanTally, RateTally, merge
 from generate.report.verdicts import VerdictTally, questions
+from tenet.intervals import wilson
 from tenet.records import Judgement, Outcome, Preference, PreferencePair, Ranking
 from tests.generate.report_example import example_data, example_pair
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from train.intervals import Estimate, difference, mean, mean_difference, share, wilson
+from tenet.intervals import wilson
+from train.intervals import Estimate, difference, mean, mean_difference, share
 
 
 def test_wilson_of_eight_in_ten() -> None:
