@@ -28,7 +28,7 @@ from tenet.workers.interrupt import Interruption
 from tenet.workers.local import StageReport, run_stage, survey
 from tenet.workers.planned import Tally
 from tenet.workers.shard import ShardWorker, Stopped, Watch
-from tenet.workers.survey import distinct, given_up_keys
+from tenet.workers.survey import distinct, given_up_keys, tasks_of
 
 Waiting = queue.SimpleQueue[int | None]
 """The shards that are drawn and not judged; None when there will be no more."""
@@ -156,7 +156,7 @@ class _Follower:
                     raise Stopped
                 began = time.monotonic()
                 self._begin(number, progress)
-                worker.settle(self._leg(number, waiting, progress), job.shards.__getitem__)
+                worker.settle(self._leg(number, waiting, progress), tasks_of(job.shards))
                 seconds += time.monotonic() - began
         if context.library is not None:
             context.library.tell(job.stage.name, self._taken, context.console)

@@ -84,13 +84,11 @@ class Comparisons:
         bias = self._bias if strict else self._measured(current=False)
         return LazyShards(len(self._context.shards), lambda shard: self._known(shard, bias, strict=strict))
 
-    def _wave(self, shard: int, number: int) -> list[Task[PairAsk]]:
+    def _wave(self, shard: int, number: int) -> Iterator[Task[PairAsk]]:
         told = self._told(shard, current=True) if number > 1 else Told()
-        tasks: list[Task[PairAsk]] = []
         for asker in self._askers(shard, told):
             waves = self._replayed(asker, self._bias).waves
-            tasks += asker.tasks(waves[number - 1] if len(waves) >= number else ())
-        return tasks
+            yield from asker.tasks(waves[number - 1] if len(waves) >= number else ())
 
     def _count(self, shard: int) -> int:
         """The number of questions of the first wave, without making them."""

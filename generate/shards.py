@@ -1,13 +1,14 @@
 """Cuts a run's prompts into shards, and makes each shard's tasks when they are needed. Knows no stage's work.
 
 A shard is `PROMPTS_PER_SHARD` prompts in the order of the input. Making tasks means tokenising prompts, and a stage looks at its plan
-twice where it holds something (what is recorded, then what is owed), so the tasks of the last few shards are kept.
+twice where it holds something (what is recorded, then what is owed), so the tasks of the last few shards are kept. The first task of a
+shard can be worked on before the last is made (`stream`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar, overload
 
 from tenet.workers.local import Task
@@ -33,7 +34,7 @@ class LazyShards(Sequence[Sequence[Task[T]]]):
     def __init__(
         self,
         count: int,
-        make: Callable[[int], Sequence[Task[T]]],
+        make: Callable[[int], Iterable[Task[T]]],
         size: Callable[[int], int] | None = None,
     ) -> None:
         self._count = count
@@ -48,6 +49,17 @@ class LazyShards(Sequence[Sequence[Task[T]]]):
         """The number of different tasks of a shard."""
         return len(distinct(self[number])) if self._size is None else self._size(number)
 
+    def stream(self, number: int) -> Iterator[Task[T]]:
+        """The tasks of a shard, each as soon as it is made."""
+        if number in self._held:
+            yield from self[number]
+            return
+        made: list[Task[T]] = []
+        for task in self._make(number):
+            made.append(task)
+            yield task
+        self._keep(number, made)
+
     @overload
     def __getitem__(self, index: int) -> Sequence[Task[T]]: ...
 
@@ -60,11 +72,14 @@ class LazyShards(Sequence[Sequence[Task[T]]]):
         if not 0 <= index < self._count:
             raise IndexError(index)
         if index not in self._held:
-            self._held[index] = self._make(index)
-            if len(self._held) > _KEPT:
-                self._held.popitem(last=False)
+            self._keep(index, list(self._make(index)))
         self._held.move_to_end(index)
         return self._held[index]
+
+    def _keep(self, number: int, tasks: Sequence[Task[T]]) -> None:
+        self._held[number] = tasks
+        if len(self._held) > _KEPT:
+            self._held.popitem(last=False)
 
     def __iter__(self) -> Iterator[Sequence[Task[T]]]:
         return (self[number] for number in range(self._count))

@@ -74,6 +74,7 @@ class Codec(Generic[R]):
             for column, field in zip(self.columns, fields, strict=True)
             if field.default is dataclasses.MISSING and not column.optional
         )
+        self._restore = tuple(map(_restore, self.columns))
         self._outcome = _outcome_field(record_type)
 
     @property
@@ -115,8 +116,8 @@ class Codec(Generic[R]):
     def from_sql(self, values: Sequence[SqlValue]) -> tuple[Plain, ...]:
         """Plain values from a SQLite row."""
         return tuple(
-            cast("Plain", json.loads(cast("str", value))) if column.nested and value is not None else value
-            for column, value in zip(self.columns, values, strict=True)
+            value if restore is None or value is None else restore(value)
+            for restore, value in zip(self._restore, values, strict=True)
         )
 
 
@@ -130,6 +131,13 @@ def _sql(column: Column, value: Plain) -> SqlValue:
     if column.nested:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return int(value) if isinstance(value, bool) else cast("SqlValue", value)
+
+
+def _restore(column: Column) -> Callable[[Any], Plain] | None:
+    """What makes a plain value of what SQLite holds; None where they are the same."""
+    if column.nested:
+        return json.loads
+    return bool if column.from_plain is bool else None
 
 
 def columns_of(record_type: type[DataclassInstance]) -> tuple[Column, ...]:

@@ -25,10 +25,12 @@ from tenet.runs.atomic import CorruptShard, fsync_folder, make_folder, storage
 from tenet.runs.codec import Codec, R, SqlValue
 from tenet.runs.earlier import arranged, places
 from tenet.runs.filesystem import is_local
-from tenet.runs.row import Counts, Failure, Row
+from tenet.runs.row import Counts, Failure, PlainRow, Row
 
 BOOKS = ("_key", "_ok", "_attempts", "_reason", "_outcome")
 BUSY_SECONDS = 30.0
+_AT_ONCE = 500
+"""Keys in one query; SQLite takes 999 at least."""
 
 _DAMAGE = frozenset({0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -88,14 +90,17 @@ class OpenShard(Generic[R]):
         """
         encoded = [self._encoded(row) for row in rows]
         with self._lock, storage(self.path), self._transaction() as connection:
-            for row, values in zip(rows, encoded, strict=True):
-                prior = connection.execute("SELECT _ok, _attempts FROM rows WHERE _key = ?", (row.key,)).fetchone()
-                if prior and prior[0]:
+            known = _known(connection, [row.key for row in rows])
+            fresh: dict[str, tuple[SqlValue, ...]] = {}
+            for row in encoded:
+                ok, before = known.get(row.key, (False, 0))
+                if ok:
                     continue
-                attempts = row.attempts + (prior[1] if prior else 0)
-                outcome = self._codec.outcome(row.record) if row.record is not None else "failed"
-                books: tuple[SqlValue, ...] = (row.key, int(row.ok), attempts, row.reason, outcome)
-                connection.execute(self._insert, (*books, _checksum((*books, *values)), *values))
+                known[row.key] = row.ok, row.attempts + before
+                books: tuple[SqlValue, ...] = (row.key, int(row.ok), row.attempts + before, row.reason, row.outcome)
+                values = self._codec.to_sql(row.values)
+                fresh[row.key] = (*books, _checksum((*books, *values)), *values)
+            connection.executemany(self._insert, fresh.values())
 
     def keys(self) -> dict[str, bool]:
         """Every recorded key, and whether it succeeded."""
@@ -112,6 +117,10 @@ class OpenShard(Generic[R]):
         Raises:
             CorruptShard: a row's checksum does not match.
         """
+        return [row.whole(self._codec) for row in self.plain()]
+
+    def plain(self) -> list[PlainRow]:
+        """Every row, in the order of keys, without making records of their values. Raises as `rows`."""
         if not self._looked():
             return []
         return [self._decoded(values) for values in self._query(f"{self._select} ORDER BY _key")]
@@ -200,19 +209,17 @@ class OpenShard(Generic[R]):
         connection.executemany("DELETE FROM rows WHERE rowid = ?", [(rowid,) for rowid in bad])
         self.dropped = len(bad)
 
-    def _encoded(self, row: Row[R]) -> tuple[SqlValue, ...]:
+    def _encoded(self, row: Row[R]) -> PlainRow:
         for text in (row.key, row.reason):
             text.encode("utf-8")
-        if row.record is None:
-            return (None,) * len(self._codec.columns)
-        return self._codec.to_sql(self._codec.encode(row.record))
+        return PlainRow.of(row, self._codec)
 
-    def _decoded(self, values: Sequence[SqlValue]) -> Row[R]:
+    def _decoded(self, values: Sequence[SqlValue]) -> PlainRow:
         if not _sound(values):
             raise CorruptShard(f"row {values[0]}: checksum does not match")
-        key, ok, attempts, reason = values[:4]
-        record = self._codec.decode(self._codec.from_sql(self._arranged(values)))
-        return Row(str(key), record, bool(ok), int(attempts or 0), str(reason))
+        key, ok, attempts, reason, outcome = values[: len(BOOKS)]
+        plain = self._codec.from_sql(self._arranged(values))
+        return PlainRow(str(key), bool(ok), int(attempts or 0), str(reason), str(outcome), plain)
 
     def _query(self, query: str) -> list[tuple[SqlValue, ...]]:
         if not self._looked():
@@ -237,6 +244,16 @@ class OpenShard(Generic[R]):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+
+def _known(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[bool, int]]:
+    """Of those keys that are on the books, whether they succeeded, and after how many attempts."""
+    known: dict[str, tuple[bool, int]] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        query = f"SELECT _key, _ok, _attempts FROM rows WHERE _key IN ({', '.join('?' * len(some))})"  # noqa: S608 - marks
+        known.update((key, (bool(ok), attempts)) for key, ok, attempts in connection.execute(query, some))
+    return known
 
 
 def read_counts(connection: sqlite3.Connection) -> Counts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from tenet.ids import file_digest
 from tenet.runs.atomic import CorruptShard, aside, fsync_file, replace, storage
 from tenet.runs.codec import Codec, Plain, R
 from tenet.runs.earlier import arranged, places
-from tenet.runs.row import Counts, Row
+from tenet.runs.row import Counts, PlainRow, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +49,7 @@ def import_ahead() -> None:
     threading.Thread(target=import_module, args=("pyarrow.parquet",), name="tenet-import").start()
 
 
-def write_aside(path: Path, codec: Codec[R], rows: Sequence[Row[R]]) -> tuple[Path, ShardEntry]:
+def write_aside(path: Path, codec: Codec[R], rows: Sequence[PlainRow]) -> tuple[Path, ShardEntry]:
     """Write rows beside the place where they are to be published, and have them reach the disk.
 
     Gives the file's present path and what the manifest is to say of it.
@@ -64,13 +65,13 @@ def write_aside(path: Path, codec: Codec[R], rows: Sequence[Row[R]]) -> tuple[Pa
         try:
             pq.write_table(table, temporary, compression="zstd")
             fsync_file(temporary)
-            return temporary, ShardEntry(temporary.stat().st_size, file_digest(temporary), _count(codec, rows))
+            return temporary, ShardEntry(temporary.stat().st_size, file_digest(temporary), _count(rows))
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
 
 
-def write_parquet(path: Path, codec: Codec[R], rows: Sequence[Row[R]]) -> ShardEntry:
+def write_parquet(path: Path, codec: Codec[R], rows: Sequence[PlainRow]) -> ShardEntry:
     """Publish rows as a Parquet file: written aside, fsynced, renamed, folder fsynced.
 
     Raises:
@@ -133,8 +134,8 @@ def entry_of(path: Path, codec: Codec[R]) -> ShardEntry:
     Raises:
         CorruptShard, UsageError: see `read_parquet`.
     """
-    rows = read_parquet(path, codec)
-    return ShardEntry(path.stat().st_size, file_digest(path), _count(codec, rows))
+    rows = [PlainRow.of(row, codec) for row in read_parquet(path, codec)]
+    return ShardEntry(path.stat().st_size, file_digest(path), _count(rows))
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
@@ -149,17 +150,13 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
         raise CorruptShard(str(error)) from error
 
 
-def _table(codec: Codec[R], rows: Sequence[Row[R]]) -> pa.Table:
+def _table(codec: Codec[R], rows: Sequence[PlainRow]) -> pa.Table:
     import pyarrow as pa
 
     books: list[Any] = [pa.string(), pa.bool_(), pa.int64(), pa.string()]
     fields = [pa.field(name, kind, nullable=False) for name, kind in zip(BOOKS, books, strict=True)]
     fields += [pa.field(column.name, column.arrow()) for column in codec.columns]
-    empty = (None,) * len(codec.columns)
-    values = [
-        (row.key, row.ok, row.attempts, row.reason, *(empty if row.record is None else codec.encode(row.record)))
-        for row in rows
-    ]
+    values = [(row.key, row.ok, row.attempts, row.reason, *row.values) for row in rows]
     schema = pa.schema(fields, metadata={"tenet.record": codec.name})
     return pa.Table.from_arrays(_arrays(schema, values), schema=schema)
 
@@ -181,9 +178,6 @@ def _arrays(schema: pa.Schema, rows: Sequence[Sequence[Plain]]) -> list[Any]:
     return list(table.select(schema.names).columns)
 
 
-def _count(codec: Codec[R], rows: Sequence[Row[R]]) -> Counts:
-    def one(row: Row[R]) -> Counts:
-        outcome = "failed" if row.record is None else codec.outcome(row.record)
-        return Counts(int(row.ok), int(not row.ok), {outcome: 1})
-
-    return Counts.total(map(one, rows))
+def _count(rows: Sequence[PlainRow]) -> Counts:
+    good = sum(row.ok for row in rows)
+    return Counts(good, len(rows) - good, dict(sorted(Counter(row.outcome for row in rows).items())))

@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic
 
-from tenet.runs.codec import R
+from tenet.runs.codec import Codec, Plain, R
+
+FAILED = "failed"
+"""The outcome of a row without a record."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,33 @@ class Row(Generic[R]):
             raise ValueError(f"row {self.key}: a success needs a record")
 
 
+@dataclass(frozen=True, slots=True)
+class PlainRow:
+    """A row as files hold it: the record as plain values, one a column (all None where there is no record), and its outcome in a word."""
+
+    key: str
+    ok: bool
+    attempts: int
+    reason: str
+    outcome: str
+    values: tuple[Plain, ...]
+
+    @classmethod
+    def of(cls, row: Row[R], codec: Codec[R]) -> PlainRow:
+        """Take a row apart.
+
+        Raises:
+            ValueError: a value would not come back equal; names the field.
+        """
+        if row.record is None:
+            return cls(row.key, row.ok, row.attempts, row.reason, FAILED, (None,) * len(codec.columns))
+        return cls(row.key, row.ok, row.attempts, row.reason, codec.outcome(row.record), codec.encode(row.record))
+
+    def whole(self, codec: Codec[R]) -> Row[R]:
+        """Put the row together again."""
+        return Row(self.key, codec.decode(self.values), self.ok, self.attempts, self.reason)
+
+
 @dataclass(frozen=True)
 class Failure:
     """What the books say of a unit of work that has not succeeded yet."""
@@ -44,7 +74,7 @@ class Failure:
 class Counts:
     """How the rows of a shard or a stage ended.
 
-    `outcomes` counts by the record's own word, failures without a record as "failed".
+    `outcomes` counts by the record's own word, failures without a record as `FAILED`.
     """
 
     ok: int = 0

@@ -24,7 +24,7 @@ from tenet.runs.manifest import Manifest, ManifestFile, StageEntry
 from tenet.runs.opened import OpenShard, peek_counts, remove_database
 from tenet.runs.published import read_books, read_parquet, verify, write_aside, write_parquet
 from tenet.runs.recovery import recover, set_aside
-from tenet.runs.row import Counts, Failure, Row
+from tenet.runs.row import Counts, Failure, PlainRow, Row
 
 MOST_OPEN = 8
 
@@ -75,6 +75,10 @@ class Stage(Generic[R]):
     def shards(self) -> list[int]:
         """The numbers of all shards that hold rows, open or published, rising."""
         return sorted({*self.entry.shards, *(int(path.stem) for path in self.path.glob("[0-9]*.db"))})
+
+    def holds(self, shard: int) -> bool:
+        """Whether this shard is there, open or published."""
+        return shard in self.entry.shards or self._db(shard).exists()
 
     def published(self, shard: int) -> bool:
         """True where the shard is a Parquet file that matches its checksum (computed once a process); one
@@ -165,7 +169,7 @@ class Stage(Generic[R]):
         if shard in self.entry.shards or not self._db(shard).exists():
             return
         opened = self._opened(shard)
-        entry = write_parquet(self._parquet(shard), self.codec, opened.rows())
+        entry = write_parquet(self._parquet(shard), self.codec, opened.plain())
         self._enter(lambda held: held.with_shard(self.name, shard, entry))
         self._verified.add(shard)
         del self._open[shard]
@@ -204,7 +208,7 @@ class Stage(Generic[R]):
         if len({row.key for row in rows}) < len(rows):
             raise ValueError(f"{self.name}: two rows of shard {shard} have one key")
         path = self._parquet(shard)
-        temporary, entry = write_aside(path, self.codec, rows)
+        temporary, entry = write_aside(path, self.codec, [PlainRow.of(row, self.codec) for row in rows])
         if self.published(shard) and self.entry.shards[shard] == entry:
             temporary.unlink()
             return

@@ -13,7 +13,7 @@ from tenet.runs.codec import R
 from tenet.workers.interrupt import Interruption
 from tenet.workers.planned import StageReport, Tally, run_plan
 from tenet.workers.shard import ShardWorker, Watch, Work
-from tenet.workers.survey import Survey, T, Task, survey
+from tenet.workers.survey import Survey, T, Task, survey, tasks_of
 
 __all__ = ["StageReport", "Survey", "Task", "Work", "run_stage", "survey"]
 
@@ -67,7 +67,7 @@ def run_stage(
             retry_failed=retry_failed,
             again_after=again_after,
         )
-        worker.settle(range(len(shards)), shards.__getitem__)
+        worker.settle(range(len(shards)), tasks_of(shards))
 
     return run_plan(
         stage, shards, settle, progress=progress, retries=retries, max_failures=max_failures,

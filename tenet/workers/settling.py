@@ -26,7 +26,7 @@ from tenet.runs.lock import Holder, Locked
 from tenet.runs.run import drives
 from tenet.workers.planned import Tally
 from tenet.workers.shard import ShardWorker, Stopped, Watch, Work
-from tenet.workers.survey import T, Task
+from tenet.workers.survey import T, Task, tasks_of
 
 LOOK_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 60.0
@@ -192,7 +192,7 @@ class Settler:
             stage, made.work, watch, retries=order.retries, elsewhere=order.elsewhere, retry_failed=order.retry_failed
         )
         try:
-            worker.settle(go.shards(stage), made.shards.__getitem__)
+            worker.settle(go.shards(stage), tasks_of(made.shards))
         except Stopped:
             return Outcome(go.report(), stopped=True)
         except TenetError as error:

@@ -49,10 +49,11 @@ class Watch(Generic[R]):
 
 @dataclass
 class _Open(Generic[T]):
-    """A shard at work: its tasks by key, and how many of those handed out are not answered yet."""
+    """A shard at work: its tasks by key, how many of those handed out are not answered yet, and whether all have been handed out."""
 
     tasks: dict[str, Task[T]]
     unanswered: int = 0
+    whole: bool = True
 
 
 class ShardWorker(Generic[T, R]):
@@ -87,7 +88,7 @@ class ShardWorker(Generic[T, R]):
         self._begun = 0
         self._unsettled: dict[int, int] = {}  # shards with failures to ask again, and how many had been begun then
 
-    def settle(self, shards: Iterable[int], tasks_of: Callable[[int], Sequence[Task[T]]]) -> None:
+    def settle(self, shards: Iterable[int], tasks_of: Callable[[int], Iterable[Task[T]]]) -> None:
         """Work until every task of these shards is recorded or given up, and publish them; `tasks_of` makes a shard's tasks, the same
         every time.
 
@@ -132,8 +133,30 @@ class ShardWorker(Generic[T, R]):
         if source.failure is not None:
             raise source.failure
 
-    def _hand_out(self, number: int, tasks: Sequence[Task[T]]) -> Iterator[Task[T]]:
+    def _hand_out(self, number: int, tasks: Iterable[Task[T]]) -> Iterator[Task[T]]:
         """What is owed of a shard."""
+        return self._rest(number, tasks) if self._stage.holds(number) else self._fresh(number, tasks)
+
+    def _fresh(self, number: int, tasks: Iterable[Task[T]]) -> Iterator[Task[T]]:
+        """A shard without rows: its tasks as they are made. A key in flight for another shard waits for the next round."""
+        shard = self._open[number] = _Open[T]({}, whole=False)
+        for task in tasks:
+            if task.key in shard.tasks or task.key in self._elsewhere:
+                continue
+            shard.tasks[task.key] = task
+            if task.key in self._shard_of:
+                continue
+            if self._watch.stopping():
+                raise Stopped
+            shard.unanswered += 1
+            self._shard_of[task.key] = number
+            yield task
+        shard.whole = True
+        if not shard.unanswered:
+            self._close(number)
+
+    def _rest(self, number: int, tasks: Iterable[Task[T]]) -> Iterator[Task[T]]:
+        """A shard with rows: what they do not settle."""
         wanted = {key: task for key, task in distinct(tasks).items() if key not in self._elsewhere}
         if self._retry_failed and number not in self._allowed:
             failed = self._stage.failures(number)
@@ -208,7 +231,7 @@ class ShardWorker(Generic[T, R]):
             self._watch.recorded(stored)
             shard = self._open[number]
             shard.unanswered -= len(stored)
-            if not shard.unanswered:
+            if shard.whole and not shard.unanswered:
                 self._close(number)
         self._watch.in_flight(len(self._shard_of))
 

@@ -7,7 +7,7 @@ perhaps to another shard; its row stays where it is and is not asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -55,6 +55,20 @@ class Counted(Protocol):
         ...
 
 
+@runtime_checkable
+class Streamed(Protocol[T]):
+    """A plan whose shards can be begun before all their tasks are made."""
+
+    def stream(self, number: int) -> Iterator[Task[T]]:
+        """The tasks of a shard, each as soon as it is made."""
+        ...
+
+
+def tasks_of(shards: Sequence[Sequence[Task[T]]]) -> Callable[[int], Iterable[Task[T]]]:
+    """How to get a plan's tasks by shard: as a stream where it gives one."""
+    return shards.stream if isinstance(shards, Streamed) else shards.__getitem__
+
+
 def survey(
     stage: Stage[R], shards: Sequence[Sequence[Task[T]]], *, retries: int = 2, retry_failed: bool = False
 ) -> Survey:
@@ -92,7 +106,7 @@ def survey(
     return Survey(planned, ok + len(elsewhere), given_up, frozenset(elsewhere), len(strays) - len(elsewhere))
 
 
-def distinct(tasks: Sequence[Task[T]]) -> dict[str, Task[T]]:
+def distinct(tasks: Iterable[Task[T]]) -> dict[str, Task[T]]:
     """The tasks by key, in their order, equal ones once."""
     found: dict[str, Task[T]] = {}
     for task in tasks:

@@ -28,7 +28,7 @@ from tenet.records import (
 from tenet.runs.codec import Codec
 from tenet.runs.opened import OpenShard
 from tenet.runs.published import read_parquet, write_parquet
-from tenet.runs.row import Row
+from tenet.runs.row import PlainRow, Row
 
 ODD = "é 漢字 🙂\n\t\"quoted\" \\ 'single' \x00 \u2028 end"
 TURNS = (Message("system", ""), Message("user", ODD))
@@ -79,7 +79,7 @@ def test_a_record_comes_back_equal_from_sqlite_and_parquet(record: Any, tmp_path
     assert again.dropped == 0
     assert again.rows() == rows
     again.close()
-    entry = write_parquet(tmp_path / "00000.parquet", codec, rows)
+    entry = write_parquet(tmp_path / "00000.parquet", codec, [PlainRow.of(row, codec) for row in rows])
     back = read_parquet(tmp_path / "00000.parquet", codec)
     assert back == rows
     assert repr(back[0].record) == repr(rows[0].record).replace("-0.0", "0.0").replace(
