@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 
+import pyarrow.parquet  # noqa: F401 - a run has read its prompts and samples when it comes to judge
+
 from benchmarks import judge_overhead
 from benchmarks.http_client import resident
 from constitution.model import Constitution, Principle
@@ -59,13 +61,10 @@ def recorded(judge: PairwiseJudge, judgements: int, folder: Path) -> int:
     judge_overhead.RESPONSE_WORDS = RESPONSE_WORDS
     shards = shards_of(judge_overhead.world(judgements // ASKS_A_PROMPT))
 
-    def make(number: int) -> list[Task[PairAsk]]:
-        return [
-            Task(ask.record_id, ask)
-            for prompt, samples in shards[number]
-            for first, second in round_robin(samples)
-            for ask in judge.asks(prompt, first, second)
-        ]
+    def make(number: int) -> Iterator[Task[PairAsk]]:
+        for prompt, samples in shards[number]:
+            for first, second in round_robin(samples):
+                yield from (Task(ask.record_id, ask) for ask in judge.asks(prompt, first, second))
 
     def work(tasks: Iterable[Task[PairAsk]]) -> Iterator[Row[Judgement]]:
         for found in judge.stream(task.payload for task in tasks):

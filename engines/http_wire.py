@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import orjson
+
 from engines.base import Completion, LabelRead, Request, SamplingParams, TokenIds, Usage
 from engines.http_failures import Failure, malformed, short
 from tenet.errors import UsageError
@@ -33,21 +35,9 @@ Choice = Mapping[str, Any]
 R = TypeVar("R")
 
 
-class _Digits(dict[int, str]):
-    """Decimal texts of the ids met so far."""
-
-    def __missing__(self, number: int) -> str:
-        self[number] = text = str(number)
-        return text
-
-
-_DIGITS: Final = _Digits()
-
-
-def id_prompt(requests: Sequence[Request]) -> str:
+def id_prompt(requests: Sequence[Request]) -> bytes:
     """The `prompt` of token ids: one list, or a list of lists."""
-    lists = [f"[{','.join(map(_DIGITS.__getitem__, request.tokens))}]" for request in requests]
-    return lists[0] if len(lists) == 1 else f"[{','.join(lists)}]"
+    return orjson.dumps(requests[0].tokens if len(requests) == 1 else [request.tokens for request in requests])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +56,7 @@ class Frame:
 
 def token_prompt(requests: Sequence[Request]) -> str:
     """The prompt field of /completions."""
-    return f'"prompt": {id_prompt(requests)}'
+    return f'"prompt": {id_prompt(requests).decode()}'
 
 
 def text_prompt(texts: Sequence[str]) -> str:
@@ -87,7 +77,7 @@ class LabelPlan:
     def encode(self, requests: Sequence[Request]) -> bytes:
         """See `engines.http_flow.Plan`."""
         if self._head:
-            return self._head + b'"prompt": ' + id_prompt(requests).encode() + self._tail
+            return self._head + b'"prompt": ' + id_prompt(requests) + self._tail
         return self._frame.body(requests)
 
     def decode(self, answer: dict[str, Any], requests: Sequence[Request]) -> Sequence[LabelRead | Failure]:

@@ -17,6 +17,8 @@ ID_LENGTH = 24
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: Json) -> str:
     """Write a value so that equal values give equal text.
@@ -24,7 +26,7 @@ def canonical_json(value: Json) -> str:
     Raises:
         ValueError: for NaN or an infinity, which JSON cannot carry.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: Json) -> str:

@@ -6,12 +6,10 @@ Knows nothing of SQLite or of other shards.
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,11 +40,6 @@ class ShardEntry:
     def text(self) -> str:
         """The entry as JSON on one line; kept, because the manifest is written once for every shard that it holds."""
         return json.dumps(asdict(self))
-
-
-def import_ahead() -> None:
-    """Begin to import what publishing needs in a thread, so that the first shard does not wait for it amid a stream of answers."""
-    threading.Thread(target=import_module, args=("pyarrow.parquet",), name="tenet-import").start()
 
 
 def write_aside(path: Path, codec: Codec[R], rows: Sequence[PlainRow]) -> tuple[Path, ShardEntry]:
