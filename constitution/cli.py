@@ -32,6 +32,7 @@ ELSEWHERE = {
     "test": "judges.testing.cli:test",
     "steer": "generate.steer:steer",
     "coverage": "generate.coverage.cli:coverage",
+    "suggest": "generate.suggest.cli:suggest",
     "stamp": "constitution.lint.cli:stamp",
     "import": "constitution.interchange.cli:import_command",
     "export": "constitution.interchange.cli:export_command",

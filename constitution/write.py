@@ -26,14 +26,22 @@ _STRUCTURE: Final = re.compile(r":(?:\s|\Z)|\s#|\n")
 
 
 def to_yaml(
-    constitution: Constitution, *, remarks: Sequence[str] = (), comments: Mapping[str, str] | None = None
+    constitution: Constitution,
+    *,
+    remarks: Sequence[str] = (),
+    comments: Mapping[str, str] | None = None,
+    include: Sequence[str] = (),
 ) -> str:
-    """Write a constitution; `remarks` stand as comments at the top, `comments` above the principles of these ids."""
+    """Write a constitution; `remarks` stand as comments at the top, `comments` above the principles of these ids.
+
+    `include` names files whose principles the file is to have besides.
+    """
     sources = {principle.source for principle in constitution.principles}
     shared = sources.pop() if len(sources) == 1 and len(constitution.principles) > 1 else ""
     head: dict[str, Json] = {"schema_version": 1, "name": constitution.name}
     for key in ("version", "licence", "description"):
         head |= {key: value} if (value := getattr(constitution, key)) else {}
+    head |= {"include": list(include)} if include else {}
     lines = [line for remark in remarks for line in _comment(remark, "")]
     lines += _table(head, "")
     if shared:

@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from engines.base import Engine
 from generate.context import Step
 from generate.judging import judged
 from generate.others import Others
 from generate.questions import RETRIES
 from judges.pairwise import PairAsk, PairwiseJudge
-from tenet.budget import Spent
+from tenet.budget import Spent, Used
 from tenet.console import Console
 from tenet.errors import TooManyFailures
 from tenet.records import Judgement
@@ -80,13 +81,23 @@ class Answers:
                 )
         return self._known
 
+    def opened(self, engine: Engine) -> Run:
+        """The cache, made if need be, to write answers of this engine to; the caller closes it.
+
+        Raises:
+            RunLocked: another command is asking.
+            EngineError: the engine cannot be reached.
+        """
+        engine.check()
+        identity = Fingerprint({"judge": engine.info.as_json()}, {}, versions())
+        return Run.open(self.cache, {}, identity, command=self._command, say=self._console.say)
+
+    def count(self, records: Iterable[Used | None]) -> None:
+        """Add what answers of other kinds took to what was `spent`."""
+        self.spent += sum(map(Spent.of, records), Spent())
+
     def _ask(self, judge: PairwiseJudge, owed: list[Task[PairAsk]], title: str) -> StageReport:
-        judge.engine.check()
-        identity = Fingerprint({"judge": judge.engine.info.as_json()}, {}, versions())
-        with (
-            Run.open(self.cache, {}, identity, command=self._command, say=self._console.say) as cache,
-            self._console.progress(title) as progress,
-        ):
+        with self.opened(judge.engine) as cache, self._console.progress(title) as progress:
             stage = cache.stage(Step.JUDGEMENTS, Judgement)
             report = run_stage(
                 stage, [owed], partial(judged, judge), progress=progress, retries=RETRIES, max_failures=1.0,

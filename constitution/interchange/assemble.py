@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,7 +54,7 @@ def assemble(reading: Reading) -> Assembled:
         fields, cleaned = _fields(reading, entry, limit)
         changed += cleaned
         wanted = slug(entry.name) or slug(_OPENING.sub("", str(fields.get("text", ""))), WORDS) or f"principle-{number}"
-        id_ = _free(wanted, ids)
+        id_ = free_id(wanted, ids)
         if id_ != wanted and entry.name:
             renamed.append(f'line {entry.line}: the name "{entry.name}" gives an id that is taken; this one is {id_}')
         ids[id_] = entry
@@ -84,7 +84,7 @@ def slug(name: str, words: int = LONGEST_ID) -> str:
     return text
 
 
-def _free(wanted: str, taken: Mapping[str, object]) -> str:
+def free_id(wanted: str, taken: Container[str]) -> str:
     """Return an id that is not taken: the wanted one, or it with the first number that makes it new."""
     if wanted not in taken:
         return wanted

@@ -47,7 +47,7 @@ def import_command(file: Path, form: str, target: Path | None, name: str, *, for
     imported = read_foreign(file, form, name=name, source=file.name)
     constitution = imported.constitution
     path = target or Path(f"{constitution.name}.yaml")
-    _keep(path, force=force)
+    keep_file(path, force=force)
     remarks = _few(imported.remarks)
     text = to_yaml(constitution, remarks=_head(file, imported, remarks), comments=imported.comments)
     if (size := len(text.encode())) > MAX_BYTES:
@@ -85,7 +85,7 @@ def export_command(file: str, form: str, target: Path | None, *, force: bool, as
     wanted = named(form)
     exported = export(load(file), wanted)
     if target is not None:
-        _keep(target, force=force)
+        keep_file(target, force=force)
         write_text(target, exported.text)
     elif not as_json:
         console.out.write(exported.text)
@@ -107,8 +107,12 @@ def export_command(file: str, form: str, target: Path | None, *, force: bool, as
         )
 
 
-def _keep(path: Path, *, force: bool) -> None:
-    """Refuse to write over a file unless told to."""
+def keep_file(path: Path, *, force: bool) -> None:
+    """Refuse to write over a file unless told to.
+
+    Raises:
+        UsageError: the file is there, or its folder is not.
+    """
     if path.exists() and not force:
         raise UsageError(
             f"{path} is there already", hint="name another file with --to, or add --force to write over it"

@@ -1,0 +1,1 @@
+"""Candidate principles that would explain labels of people (inverse constitutional AI): found, measured, written as a draft."""
