@@ -20,6 +20,10 @@ _SHOWN: Final = r"### Response A\n(?P<a>.*?)\n\n### Response B\n(?P<b>.*)\n\n"
 _PAIRS: Final = tuple(re.compile(_SHOWN + tail, re.DOTALL) for tail in ("### Principle\n", "Which response"))
 """The layouts with the principle at the tail, and with the constitution in front; a greedy B ends at the last heading."""
 _ONE: Final = re.compile(r"### Response\n(?P<text>.*?)\n\n### (?:Principle|Critique)\n", re.DOTALL)
+_CHOICE: Final = re.compile(
+    r"### The response that was preferred\n(?P<preferred>.*?)\n\n### The other response\n(?P<other>.*)\n\nWhich general",
+    re.DOTALL,
+)
 _WORDS: Final = (
     "Thank you for asking. Please check the cable first. Then switch it off and on again. I am not sure about that. "
     "Please let me know how it goes. Ask somebody who knows. It depends on many things. Read the manual. "
@@ -71,7 +75,13 @@ def pair_of(prompt: str) -> tuple[str, str] | None:
 
 
 def reply(prompt: str, rule: Rule, seed: int, *, parsed: bool = True) -> str:
-    """What the scripted model writes: a critique, a revision, or else an answer made of stock sentences."""
+    """What the scripted model writes: a critique, a revision, principles for a choice, or else an answer made of stock sentences."""
+    choice = _CHOICE.search(prompt)
+    if choice is not None and parsed:
+        more = "more" if len(choice["preferred"]) > len(choice["other"]) else "fewer"
+        return (
+            f"Principle: The response has {more} words.\n- Principle: The response is {more} than enough.\nThat is why."
+        )
     match = _ONE.search(prompt)
     if match is None:
         count = 1 + int(4 * unit_interval("length", prompt, seed))
