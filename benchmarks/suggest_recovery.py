@@ -143,14 +143,16 @@ def main() -> int:
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = []
+    console = Console(json=given.json)
+    found: list[Found] = []
     for seed in range(given.seeds):
         with tempfile.TemporaryDirectory() as folder:
             found.append(
                 bench(Path(folder), seed, labels=given.labels, noise=given.noise, engine=given.engine, mode=given.mode)
             )
+        last = found[-1]
+        console.say(f"seed {seed}: {last.in_force} in force, {last.hidden} hidden: rank {last.rank}, {last.standing}")
     good = sum(one.recovered for one in found)
-    console = Console(json=given.json)
     if given.json:
         console.data({"mode": given.mode, "labels": given.labels, "noise": given.noise, "recovered": good,
                       "seeds": [asdict(one) for one in found]})  # fmt: skip

@@ -79,3 +79,9 @@ def test_a_file_reads_as_people_write_it() -> None:
     )
     assert max(map(len, text.splitlines())) <= WIDTH
     assert again(text) == constitution
+
+
+def test_a_file_may_include_others() -> None:
+    own = Constitution("mine", "", "", "", (Principle("two", "The response is kind."),))
+    found = again(to_yaml(own, include=["pocket/brief"]))
+    assert [one.id for one in found.principles] == ["brief", "two"]
