@@ -92,8 +92,8 @@ def _labels(found: Suggested) -> str:
     told = [f"{evidence.ties:,} pairs tied"] if evidence.ties else []
     told += [f"{left:,} labels are about no pair of this run as a whole"] if left else []
     return (
-        f"{evidence.labels:,} labels prefer a response in {len(evidence.pairs):,} pairs of the run: {len(evidence.fit):,} to choose by, "
-        f"{len(evidence.held_out):,} held out{''.join(f'; {one}' for one in told)}."
+        f"{evidence.labels:,} labels; people prefer a response in {len(evidence.pairs):,} pairs of the run: "
+        f"{len(evidence.fit):,} to choose by, {len(evidence.held_out):,} held out{''.join(f'; {one}' for one in told)}."
     )
 
 
