@@ -48,7 +48,7 @@ def _head(ranked: Ranked, evidence: Evidence, judge: str) -> list[str]:
     assert together is not None
     added = "all of them" if len(ranked.supported) > 1 else "it"
     told = [
-        f"Suggested by `tenet principles suggest` from {len(evidence.pairs):,} pairs that people labelled, as {judge} judges them: "
+        f"Suggested by tenet principles suggest from {len(evidence.pairs):,} pairs that people labelled, as {judge} judges them: "
         f"{len(evidence.fit):,} chose the candidates, {len(evidence.held_out):,} were held out to measure them.",
         "Every principle here is a draft: no judge asks it until its status is active. Read them before you set one; figures say "
         "what explains the labels, not what is right.",
