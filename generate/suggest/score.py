@@ -2,8 +2,9 @@
 
 Candidates are chosen one after the other, each time the one that turns most verdicts to people's side, net of those that it turns
 away (greedy forward selection), until none gains. What is told of a candidate comes from held-out labels: the verdicts that it turns
-when it is added to the file alone. A candidate about which people have no view turns verdicts to their side as often as away from it,
-so it is supported where the 95 % interval of the share that goes to their side lies above one half, and contradicted where it lies below.
+when it is added to the file alone. It is supported where the 95 % interval of the share of these that goes to people's side lies above
+one half, and contradicted where it lies below. Where the file is wrong more often than right, a candidate that has no bearing on the
+labels also gains: the share says that verdicts come closer to people's, not why.
 Intervals are Wilson's with the prompt as the unit (`generate.report.tally.RateTally`).
 """
 
