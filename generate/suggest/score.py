@@ -2,9 +2,9 @@
 
 Candidates are chosen one after the other, each time the one that turns most verdicts to people's side, net of those that it turns
 away (greedy forward selection), until none gains. What is told of a candidate comes from held-out labels: the verdicts that it turns
-when it is added to the file alone. It is supported where the 95 % interval of the share of these that goes to people's side lies above
-one half, and contradicted where it lies below. Where the file is wrong more often than right, a candidate that has no bearing on the
-labels also gains: the share says that verdicts come closer to people's, not why.
+when it is added to the file alone, and its own verdicts, heard by themselves. It is supported where the 95 % intervals of two shares lie
+above one half: that of the turned verdicts that go to people's side, and that of its own that agree with people. The first alone would
+support whatever contradicts a file that is wrong more often than right. It is contradicted where the first interval lies below.
 Intervals are Wilson's with the prompt as the unit (`generate.report.tally.RateTally`).
 """
 
@@ -54,12 +54,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Scored:
-    """A candidate: its place in the choice (from 1; None where it was not chosen), and what it does alone on either part."""
+    """A candidate: its place in the choice (from 1; None where it was not chosen), and what it does alone on either part.
+
+    `own` is the share of held-out labels that its own verdicts agree with; None where it gives none (`judge.principles: whole`).
+    """
 
     principle: Principle
     place: int | None
     fit: Effect
     held_out: Effect
+    own: Rate | None = None
 
     @property
     def standing(self) -> Standing:
@@ -67,7 +71,7 @@ class Scored:
         share = self.held_out.share
         if share is not None and share.high < 0.5:
             return Standing.CONTRADICTED
-        if share is None or share.low <= 0.5:
+        if share is None or share.low <= 0.5 or (self.own is not None and self.own.low <= 0.5):
             return Standing.NOT_SUPPORTED
         return Standing.NOT_CHOSEN if self.place is None else Standing.SUPPORTED
 
@@ -98,8 +102,9 @@ def rank(
     chosen = choose(verdicts, candidates, fit, most=most)
     places = {one.id: place for place, one in enumerate(chosen, 1)}
     scored = [
-        Scored(one, places.get(one.id), _effect(verdicts, (one,), fit), _effect(verdicts, (one,), held_out))
+        Scored(one, places.get(one.id), _effect(verdicts, (one,), fit), _effect(verdicts, (one,), held_out), own)
         for one in candidates
+        for own in [agreement_rate(verdicts.own(one, held_out))]
     ]
     order = list(Standing)
     scored.sort(key=lambda one: (order.index(one.standing), -one.held_out.net, -one.fit.net, one.principle.id))
@@ -146,6 +151,15 @@ def effect(before: Agreement, after: Agreement, pairs: Sequence[Labelled]) -> Ef
     assert was.rate is not None
     assert is_now.rate is not None
     return Effect(fixed, broken, turned.rate, was.rate, is_now.rate)
+
+
+def agreement_rate(own: Agreement) -> Rate | None:
+    """The mean of an agreement, with the prompt as the unit of its interval; None where there is nothing."""
+    tally = RateTally()
+    for _, group in groupby(sorted(own), key=lambda key: key[0]):
+        keys = list(group)
+        tally.add(sum(own[key] for key in keys), len(keys))
+    return tally.rate
 
 
 def _effect(verdicts: Verdicts, added: Added, pairs: Sequence[Labelled]) -> Effect:

@@ -13,6 +13,7 @@ from tenet.ids import Json
 
 COLUMNS = (
     "rank", "principle", "standing", "chosen", "fixes", "breaks", "net", "to people", "low", "high", "agree before", "agree after",
+    "by itself",
 )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def _row(rank: int, one: Scored) -> list[Json]:
     ends = [None, None, None] if share is None else [f"{value:.2f}" for value in (share.value, share.low, share.high)]
     return [
         rank, one.principle.id, one.standing.value, one.place, effect.fixed, effect.broken, effect.net, *ends,
-        f"{effect.before.value:.2f}", f"{effect.after.value:.2f}",
+        f"{effect.before.value:.2f}", f"{effect.after.value:.2f}", None if one.own is None else f"{one.own.value:.2f}",
     ]  # fmt: skip
 
 
@@ -149,6 +150,7 @@ def _scored_json(one: Scored) -> dict[str, Json]:
         "chosen": one.place,
         "held_out": _effect_json(one.held_out),
         "fit": _effect_json(one.fit),
+        "own_agreement": None if one.own is None else _rate_json(one.own),
     }
 
 

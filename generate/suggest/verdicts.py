@@ -84,6 +84,12 @@ class Verdicts:
         of_pair = self._drawn if self.mode is Mode.SAMPLED else self._together
         return {one.key: of_pair(one, added) for one in pairs}
 
+    def own(self, candidate: Principle, pairs: Sequence[Labelled]) -> Agreement:
+        """How far a candidate's own verdicts agree with people, of the pairs where it names a winner; empty where it is not asked alone."""
+        said = ((one, self._opinions.get(one.key, {}).get(candidate.id)) for one in pairs)
+        found = {one.key: _agrees(one, opinion) for one, opinion in said}
+        return {key: agrees for key, agrees in found.items() if agrees != NO_WINNER}
+
     def _whole(self, added: Added, pairs: Sequence[Labelled]) -> Agreement:
         asks = _asks(self._made(added), pairs)
         known = self._answers.recorded(ask.record_id for ask in asks)

@@ -44,6 +44,10 @@ class Table:
             found[one.key] = heard[-1] if heard else self.before.get(number, 0.0)
         return found
 
+    def own(self, candidate: Principle, pairs: Sequence[Labelled]) -> Agreement:
+        said = self.says[candidate]
+        return {one.key: said[number] for number, one in enumerate(pairs) if number in said}
+
 
 def judged(table: Table) -> Verdicts:
     return cast(Verdicts, table)
@@ -99,6 +103,17 @@ def test_standing_follows_from_the_interval(fixed: int, broken: int, place: int 
     found = turned(fixed, broken)
     assert (found.fixed, found.broken) == (fixed, broken)
     assert Scored(A, place, found, found).standing is standing
+
+
+def test_what_only_contradicts_a_file_that_is_mostly_wrong_is_not_supported() -> None:
+    pairs = [labelled(number) for number in range(40)]
+    coin = {number: float(number % 2) for number in range(40)}  # fixes 20 of 40, breaks none: the file is always wrong
+    (found,) = rank(judged(Table({A: coin})), [A], pairs, pairs, most=1).candidates
+    assert found.place == 1
+    assert (found.held_out.fixed, found.held_out.broken) == (20, 0)
+    assert found.own is not None
+    assert (found.own.value, found.own.count) == (0.5, 40)
+    assert found.standing is Standing.NOT_SUPPORTED
 
 
 def test_candidates_are_ranked_by_what_they_fix_on_held_out_labels() -> None:
