@@ -22,6 +22,7 @@ from generate.deriving import derive
 from generate.exporting import DATASET, export_run
 from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
+from generate.judged_by import asks_the_same, is_judged, judged_by, keep, writes_the_same
 from generate.judging import PREFLIGHT, criticise_pairs, judge_all
 from generate.models import judge_engine, make_policies
 from generate.others import Others, lending
@@ -49,6 +50,8 @@ from tenet.workers.local import StageReport
 
 ALL = frozenset(Step)
 ASKING = frozenset({Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES, Step.REVISIONS})
+LABELLING = frozenset({Step.JUDGEMENTS, Step.PAIRS})
+"""The steps that go by the principles that the run was judged by: those that ask comparisons, and those that weigh them."""
 STATS = "stats.json"
 PLANNED = "plan"
 PLANNED_PROMPTS = 512
@@ -174,24 +177,52 @@ def probe(order: Order, prompts: int, console: Console) -> None:
 
 
 def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
-    """Open the order's run folder; growth by prompts is taken on, growth by edited principles only with `relabel`.
+    """Open the order's run folder; growth by prompts is taken on.
+
+    An edit of the principles is taken on by a step that goes by them: with `relabel` where judgements would be asked anew, and without
+    where the run asks its judge the same as before. Other steps use the edited file for what they ask themselves, and the run
+    stays one of the principles that it was judged by.
 
     Raises:
-        FingerprintMismatch, RunLocked, UsageError: see `Run.open`; the principles changed and `relabel` is false.
+        FingerprintMismatch, RunLocked, UsageError: see `Run.open`; the edit has to be taken on, and may not be.
     """
     known = fingerprint(order.config.seed, cast.policies, cast.judge, found)
     run = Run.open(order.folder, as_json(order.config), known, command=order.command, say=console.say)
     try:
         edited = any(change.field == PRINCIPLES for change in run.changes.growth)
-        if edited and not order.relabel and Step.JUDGEMENTS in order.steps:
-            with order.lending() as others:
-                costs = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
-            raise _unasked_relabel(order, costs)
-        run.accept()
+        if edited and not _goes_by(order, cast, found):
+            run.accept(keeping=[PRINCIPLES])
+        else:
+            keep(run, cast.constitution)
+            run.accept()
     except BaseException:
         run.close()
         raise
     return run
+
+
+def _goes_by(order: Order, cast: Cast, found: Input) -> bool:
+    """Whether an order makes its edited principles the run's.
+
+    Raises:
+        UsageError: it cannot do without, and something would be asked anew that it does not allow, or does not ask at all.
+    """
+    with Run.read(order.folder, say=lambda _: None) as run:
+        if not is_judged(run):
+            return True
+        if not LABELLING.intersection(order.steps):
+            return False
+        if order.relabel and Step.JUDGEMENTS in order.steps:
+            return True
+        held = judged_by(run)
+        if held is not None:
+            before = create_judge(cast.judge.engine, held, order.config.judge, seed=order.config.seed)
+            written = order.relabel or writes_the_same(order.config, held, cast.constitution)
+            if written and asks_the_same(run, before, cast.judge):
+                return True
+    with order.lending() as others:
+        costs = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
+    raise _unasked_relabel(order, costs)
 
 
 def _begin(order: Order, cast: Cast, run: Run, found: Input, console: Console) -> Context:
@@ -280,11 +311,14 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
 
 def _unasked_relabel(order: Order, costs: Plan) -> UsageError:
     judging = next(line for line in costs.lines if line.stage == Step.JUDGEMENTS)
+    words = shlex.split(order.command)
+    command = order.command if Step.JUDGEMENTS in order.steps else shlex.join([*words[:1], "generate", *words[2:]])
+    anew = f"{judging.owed.high:,.0f} of {judging.calls.high:,.0f} judgements would be asked anew; the others stand."
+    if judging.owed.high == 0:
+        anew = "no judgement would be asked anew, but some would be left out, or critiques and revisions written anew."
     return UsageError(
-        f"{order.config.principles} has changed since {order.folder} was judged: {judging.owed.high:,.0f} of "
-        f"{judging.calls.high:,.0f} judgements "
-        "would be asked anew; the others stand.",
-        hint=f"go on with: {order.command} --relabel   (or keep this run as it is: --set name=NEW)",
+        f"{order.config.principles} has changed since {order.folder} was judged: {anew}",
+        hint=f"go on with: {command} --relabel   (or keep this run as it is: --set name=NEW)",
     )
 
 

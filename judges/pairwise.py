@@ -10,7 +10,7 @@ nothing of what becomes of a judgement.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -108,6 +108,10 @@ class PairwiseJudge:
     def subjects(self, prompt: Prompt) -> tuple[str | None, ...]:
         """What each question of `asks` is about, in its order: a principle, or None for the whole constitution."""
         return tuple(question.principle for question in self._questions_of(prompt))
+
+    def wordings(self, prompt: Prompt) -> Mapping[str | None, str]:
+        """The digest of each question's wording, by what it is about: where these are equal, equal things are asked of a pair."""
+        return {question.principle: question.digest for question in self._questions_of(prompt)}
 
     def asks(
         self, prompt: Prompt, first: Sample, second: Sample, only: Collection[str | None] | None = None

@@ -122,7 +122,7 @@ def _coverage(run: Run, principles: Principles, mode: str, walked: _Walked, labe
 
 
 def _wordings(walked: _Walked, principles: Principles) -> list[Notice]:
-    rows = version_rows(walked.versions, principles.file)
+    rows = version_rows(walked.versions, principles.now)
     return list(wordings(Findings(prompts=walked.prompts, pairs=0, calls=0, failed=0, versions=rows)))
 
 

@@ -108,7 +108,7 @@ def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evalu
         lengths=found.lengths,
         margins=verdicts.margins,
         principles=principle_rows(verdicts.principles, principles.file),
-        versions=version_rows(found.versions, principles.file),
+        versions=version_rows(found.versions, principles.now),
         principles_name=principles.name,
         principles_lost=principles.why,
         evaluation=evaluation,

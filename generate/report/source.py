@@ -44,30 +44,34 @@ def as_mapping(value: Json) -> Mapping[str, Json]:
 class Principles:
     """A run's principles as far as they can be known now.
 
-    `file` is None where the file is gone, cannot be read, or is not the one that the run was judged by; `why` then
-    says so.
+    `file` is what the run was judged by, from its own copy or from the file that it names; None where neither is there, and `why`
+    then says so. `now` is the file that the run names, as it is now.
     """
 
     name: str
     digest: str
     file: Constitution | None = None
     why: str = ""
+    now: Constitution | None = None
 
 
 def principles_of(run: Run) -> Principles:
-    """The principles file that a run names, if it is still the one that was asked about."""
+    """The principles that a run was judged by, as far as they can be told, and the file that it names."""
     from constitution.load import load
+    from generate.judged_by import judged_by
 
     named, digest = str(run.config.get("principles") or ""), str(run.fingerprint.growth.get("principles") or "")
-    name = Path(named).stem
     try:
-        file = load(named)
+        now = load(named)
     except TenetError:
-        return Principles(name, digest, None, f"{named} cannot be read any more, so the texts are left out.")
-    if digest and file.digest != digest:
-        why = f"{named} has changed since this run was judged, so the texts are left out."
-        return Principles(file.name, digest, None, why)
-    return Principles(file.name, file.digest, file)
+        now = None
+    file = judged_by(run) if digest else now
+    if file is not None:
+        return Principles(file.name, file.digest, file, now=now)
+    gone = "cannot be read any more" if now is None else "has changed since this run was judged"
+    return Principles(
+        now.name if now else Path(named).stem, digest, None, f"{named} {gone}, so the texts are left out.", now
+    )
 
 
 def version_rows(counts: Mapping[tuple[str, str], int], file: Constitution | None) -> tuple[VersionRow, ...]:

@@ -15,7 +15,8 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -67,7 +68,7 @@ class Run:
         self._say = say
         self._manifest = ManifestFile(path)
         self._stages: dict[str, Stage[Any]] = {}
-        self._pending: Mapping[str, Any] | None = None
+        self._pending: tuple[Mapping[str, Json], Fingerprint, str] | None = None
 
     @property
     def config(self) -> Mapping[str, Json]:
@@ -191,14 +192,15 @@ class Run:
         """The published shards and plans of every stage, as they are now."""
         return self._manifest.read()
 
-    def accept(self) -> None:
+    def accept(self, *, keeping: Collection[str] = ()) -> None:
         """Take the changes on: the folder's config and fingerprint become this command's.
 
-        Called by `open` where nothing grew.
+        What of the growth, and which keys of the config, `keeping` names stays as it was. Called by `open` where nothing grew.
         """
         if self._pending is not None:
-            if self._pending != self._data:
-                self._save(self._pending)
+            told = self._taken_on(*self._pending, keeping)
+            if told != self._data:
+                self._save(told)
             self._pending = None
 
     def finish(self) -> None:
@@ -264,14 +266,24 @@ class Run:
         for change in self.changes.informational:
             self._say(f"note: this run was begun with another {change}")
 
-        entry = {"command": command, "time": _now(), "changes": [str(change) for change in self.changes.accepted]}
-        changed = bool(self.changes.accepted) or config != self.config
-        self._pending = {
-            **self._data, "command": command, "config": config, "fingerprint": fingerprint.as_json(),
-            "finished": None if changed else self.finished, "history": [*self.history, *([entry] if changed else [])],
-        }  # fmt: skip
+        self._pending = config, fingerprint, command
         if not self.changes.growth:
             self.accept()
+
+    def _taken_on(
+        self, config: Mapping[str, Json], fingerprint: Fingerprint, command: str, keeping: Collection[str]
+    ) -> dict[str, Any]:
+        """What `run.json` says once a command's changes are taken on, but for those to `keeping`."""
+        config = {**config, **{key: self.config[key] for key in keeping if key in self.config}}
+        growth = {**fingerprint.growth, **{k: v for k, v in self.fingerprint.growth.items() if k in keeping}}
+        accepted = [str(change) for change in self.changes.accepted if change.field not in keeping]
+        changed = bool(accepted) or config != self.config
+        entry = {"command": command, "time": _now(), "changes": accepted}
+        return {
+            **self._data, "command": command, "config": config,
+            "fingerprint": replace(fingerprint, growth=growth).as_json(),
+            "finished": None if changed else self.finished, "history": [*self.history, *([entry] if changed else [])],
+        }  # fmt: skip
 
     def _save(self, data: Mapping[str, Any]) -> None:
         from tenet.config import dump_yaml

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from constitution.load import load
 from generate.context import Step
+from generate.exporting import export_run
 from generate.pipeline import ALL, Order, generate
 from generate.supersede import attic_of
 from tenet.config import load_config
@@ -72,7 +73,8 @@ def test_a_dataset_of_several_versions_says_so_in_its_card(tmp_path: Path) -> No
 
     write_run(tmp_path, prompts=12, words=NEW, more=more)
     new = load(str(tmp_path / "principles.yaml")).get("p1").compare_digest
-    with carry_out(file, runs, steps=frozenset({Step.PAIRS, Step.EXPORT})) as run:
+    with Run.read(runs / "run") as run:
+        export_run(run, ["trl-preference"], run.path / "dataset")
         assert "Judged by an earlier version of 1 principle" in card(run)
         assert f"| `p1` | `{old}` |" in card(run)
         assert f"`{new}`" not in card(run)
