@@ -28,6 +28,7 @@ FEW_TESTS = 2
 # Commands that stand elsewhere, imported when they are used.
 ELSEWHERE = {
     "diff": "generate.diff_cli:diff",
+    "watch": "generate.watch_cli:watch",
     "lint": "judges.lint:lint",
     "test": "judges.testing.cli:test",
     "steer": "generate.steer:steer",
@@ -85,7 +86,9 @@ def check(files: tuple[str, ...], *, as_json: bool) -> None:
             errors.append((file, error))
     if as_json:
         held = [{"file": file, "ok": True, **_contents(constitution)} for file, constitution in good]
-        console.data([*held, *({"file": file, "ok": False, "problems": _problems(error)} for file, error in errors)])
+        console.data(
+            [*held, *({"file": file, "ok": False, "problems": problems_json(error)} for file, error in errors)]
+        )
     elif good:
         rows = [[file, *_contents(constitution).values()] for file, constitution in good]
         console.table(["file", *_contents(good[0][1])], rows)
@@ -185,7 +188,8 @@ def _remark(console: Console, file: str, constitution: Constitution) -> None:
         console.say(f"{file}: verdicts on its tests {told}; ask yours with: tenet principles test {file} --judge MODEL")
 
 
-def _problems(error: TenetError) -> list[Json]:
+def problems_json(error: TenetError) -> list[Json]:
+    """What is wrong with a file, for `--json`."""
     given: Sequence[Problem] = (
         error.problems if isinstance(error, InvalidInput) else [Problem(error.message, hint=error.hint)]
     )

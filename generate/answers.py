@@ -8,7 +8,6 @@ edit on can take them too (`generate.others`). Knows no principle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -24,6 +23,7 @@ from tenet.console import Console
 from tenet.errors import TooManyFailures
 from tenet.records import Judgement
 from tenet.runs import Fingerprint, Run, versions
+from tenet.workers.interrupt import Interruption
 from tenet.workers.local import StageReport, Task, run_stage
 
 CACHE: Final = "diffs"
@@ -31,11 +31,17 @@ _SHARD: Final = 0
 
 
 class Answers:
-    """Where answers come from. `taken` counts those that were there, `spent` is what was asked; `command` goes on after a stop."""
+    """Where answers come from; to be closed. `spent` is what was asked since `begin`; `command` goes on after a stop.
+
+    What the folders held when it was first asked is indexed once; what is asked later is remembered.
+    """
 
     def __init__(self, folder: Path, command: str, console: Console, max_failures: float) -> None:
-        self.taken = 0
         self.spent = Spent()
+        self._taken: set[str] = set()
+        self._asked: set[str] = set()
+        self._interruption: Interruption | None = None
+        self._others: Others | None = None
         self._folder = folder
         self._command = command
         self._console = console
@@ -47,17 +53,34 @@ class Answers:
         """The folder of what was asked; not there before anything was."""
         return self._folder / CACHE
 
+    @property
+    def taken(self) -> int:
+        """How many answers were there already, of those that were wanted since `begin`."""
+        return len(self._taken)
+
+    def begin(self, interruption: Interruption | None = None) -> None:
+        """Count from nothing; what asks from here on stops where `interruption` is requested, else at Ctrl-C."""
+        self.spent = Spent()
+        self._taken, self._asked = set(), set()
+        self._interruption = interruption
+
+    def close(self) -> None:
+        """Drop the index. Asked again, it is made anew."""
+        if self._others is not None:
+            self._others.close()
+            self._others = None
+
     def recorded(self, keys: Iterable[str]) -> Mapping[str, Judgement]:
         """The answers of these keys that are recorded.
 
         Raises:
             MissingInput: a shard does not read back.
         """
-        missing = {*keys}.difference(self._known)
+        wanted = {*keys}
+        missing = wanted.difference(self._known)
         if missing:
-            found = self._read(missing)
-            self._known |= found
-            self.taken += len(found)
+            self._known |= self._read(missing)
+        self._taken |= wanted.intersection(self._known) - self._asked
         return self._known
 
     def get(self, judge: PairwiseJudge, asks: Iterable[PairAsk], title: str) -> Mapping[str, Judgement]:
@@ -101,9 +124,10 @@ class Answers:
             stage = cache.stage(Step.JUDGEMENTS, Judgement)
             report = run_stage(
                 stage, [owed], partial(judged, judge), progress=progress, retries=RETRIES, max_failures=1.0,
-                retry_failed=True,
+                retry_failed=True, interruption=self._interruption,
             )  # fmt: skip
             keys = {task.key for task in owed}
+            self._asked |= keys
             for row in stage.rows(_SHARD):
                 if row.key in keys and row.record is not None:
                     self._known[row.key] = row.record
@@ -112,7 +136,8 @@ class Answers:
 
     def _read(self, keys: set[str]) -> dict[str, Judgement]:
         """What the run and the earlier looks have of these keys."""
-        folders = [folder for folder in (self._folder, self.cache) if (folder / "run.json").exists()]
-        with closing(Others([Run.read(folder, say=lambda _: None) for folder in folders])) as others:
-            rows = others.rows(Step.JUDGEMENTS, Judgement, keys)
+        if self._others is None:
+            folders = [folder for folder in (self._folder, self.cache) if (folder / "run.json").exists()]
+            self._others = Others([Run.read(folder, say=lambda _: None) for folder in folders])
+        rows = self._others.rows(Step.JUDGEMENTS, Judgement, keys)
         return {row.key: row.record for _, row in rows if row.record is not None}

@@ -16,7 +16,7 @@ from generate.identity import PRINCIPLES
 from generate.intake import PROMPTS
 from generate.prompt_shards import PromptShards
 from judges.pairwise import PairwiseJudge
-from tenet.errors import TenetError
+from tenet.errors import MissingInput, TenetError
 from tenet.ids import Json
 from tenet.records import Judgement, Prompt
 from tenet.runconfig import RunConfig
@@ -56,6 +56,21 @@ def judged_by(run: Run) -> Constitution | None:
         if found.digest == digest:
             return found
     return None
+
+
+def require_judged_by(run: Run) -> Constitution:
+    """The principles that a run was judged by.
+
+    Raises:
+        MissingInput: neither the file nor a copy is there.
+    """
+    found = judged_by(run)
+    if found is None:
+        raise MissingInput(
+            f"{run.path} keeps no copy of the principles that it was judged by, and {run.config.get('principles')} has changed since",
+            hint=f"hold two files against each other with: tenet principles diff OLD NEW --run {run.path}",
+        )
+    return found
 
 
 def is_judged(run: Run) -> bool:

@@ -6,7 +6,7 @@ The run keeps its prompts and its responses; nothing is sampled. Knows no sample
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +14,11 @@ from pathlib import Path
 from generate.bill import Bill, bill
 from generate.context import Step
 from generate.intake import Input
-from generate.models import make_policies
 from generate.others import lending
 from generate.pipeline import ALL, Order, generate, read_stats
 from generate.plan import plan
 from generate.planned import Line
+from generate.sampling import Policy
 from generate.spool import Spool
 from judges.pairwise import PairwiseJudge
 from tenet.config import make_config
@@ -66,21 +66,29 @@ def require_same_judge(run: Run, judge: PairwiseJudge) -> None:
     require_same_identity(changes, run.path)
 
 
-def relabelling(folder: Path, config: RunConfig, judge: PairwiseJudge, cache: Path) -> Relabelling:
+def relabelling(
+    folder: Path,
+    config: RunConfig,
+    judge: PairwiseJudge,
+    cache: Path,
+    policies: Sequence[Policy],
+    *,
+    most: int | None = None,
+) -> Relabelling:
     """Count what a run would cost by the principles of `judge`. Answers in `cache`, those that
     the run has moved aside and those of the runs that its configuration names are taken.
 
-    Comparisons are counted exactly, by the real tokenizer, where no question depends on an answer. Asks nothing.
+    Comparisons are counted exactly, by the real tokenizer, where no question depends on an answer; with `most`, on so many prompts, which
+    stand for the others. Asks nothing.
 
     Raises:
-        MissingInput, UsageError: the policy's tokenizer is gone, or a run to take answers from.
+        MissingInput, UsageError: a run to take answers from is gone.
     """
-    policies = make_policies(config)
     with (
         closing(Input(Spool(), given=False, lines=(), counts={})) as nothing_new,
         lending((*config.reuse, *_there(cache)), folder, own=True) as others,
     ):
-        counted = plan(config, folder, policies, judge, nothing_new, others=others)
+        counted = plan(config, folder, policies, judge, nothing_new, others=others, most=most)
     counted = replace(counted, lines=tuple(line for line in counted.lines if line.stage != Step.SAMPLES))
     return Relabelling(bill(counted, config, read_stats(folder)))
 

@@ -17,6 +17,7 @@ from tenet.records import Sample
 
 _SHOWN: Final = 240
 """Most characters of a text in an example."""
+BY_CHANGE: Final = ("principle", "change", "flips", "of all")
 METHOD: Final = (
     "simple random sample of pairs without replacement; Wilson score interval with finite population correction"
 )
@@ -24,20 +25,24 @@ METHOD: Final = (
 
 def show_effect(effect: Effect, cost: Relabelling, console: Console, *, examples: int) -> None:
     """Print what flips, by which change, examples side by side, and the cost of relabelling."""
-    for line in _told(effect):
+    for line in told(effect):
         console.data(line)
     if effect.flips:
-        rows: list[list[Json]] = [
-            [change.id, ", ".join(change.kinds), flips, f"{flips / len(effect.flips):.0%}"]
-            for change, flips in effect.by_change()
-        ]
         console.data("")
-        console.table(["principle", "change", "flips", "of all"], rows, title="Flips by the principle that turned them")
+        console.table(BY_CHANGE, by_change(effect), title="Flips by the principle that turned them")
     if examples and effect.flips:
         shown: list[list[Json]] = [_example(one) for one in effect.flips[:examples]]
         columns = ["prompt", "wins by the first file", "wins by the second file", "P before", "P after", "turned by"]
         console.table(columns, shown, title="The flips that swing furthest")
     _show_cost(cost.bill, console)
+
+
+def by_change(effect: Effect) -> list[list[Json]]:
+    """The rows under `BY_CHANGE`."""
+    return [
+        [change.id, ", ".join(change.kinds), flips, f"{flips / len(effect.flips):.0%}"]
+        for change, flips in effect.by_change()
+    ]
 
 
 def effect_json(effect: Effect, cost: Relabelling, *, examples: int) -> dict[str, Json]:
@@ -57,7 +62,8 @@ def effect_json(effect: Effect, cost: Relabelling, *, examples: int) -> dict[str
     }  # fmt: skip
 
 
-def _told(effect: Effect) -> Iterator[str]:
+def told(effect: Effect) -> Iterator[str]:
+    """The effect in sentences."""
     reach, drawn = effect.reach, len(effect.compared)
     if not reach.reached:
         yield f"No verdict of the run can flip: none of its {reach.pairs:,} pairs is asked another question."
@@ -83,16 +89,16 @@ def _share(share: Share) -> str:
 
 
 def _example(one: Compared) -> list[Json]:
-    before, after = _winners(one)
+    before, after = winners(one)
     return [
-        _short(one.case.prompt.text), _short(before.text), _short(after.text),
-        *(f"{p:.2f}" for p in _before_and_after(one, before)), _names(one.blamed),
+        short(one.case.prompt.text), short(before.text), short(after.text),
+        *(f"{p:.2f}" for p in before_and_after(one, before)), names(one.blamed),
     ]  # fmt: skip
 
 
 def _example_json(one: Compared) -> dict[str, Json]:
-    before, after = _winners(one)
-    p_before, p_after = _before_and_after(one, before)
+    before, after = winners(one)
+    p_before, p_after = before_and_after(one, before)
     return {
         "prompt_id": one.case.prompt.id, "prompt": one.case.prompt.text,
         "wins_before": {"id": before.id, "text": before.text}, "wins_after": {"id": after.id, "text": after.text},
@@ -101,25 +107,27 @@ def _example_json(one: Compared) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def _winners(one: Compared) -> tuple[Sample, Sample]:
+def winners(one: Compared) -> tuple[Sample, Sample]:
     """Who wins a flipped pair before, and who after."""
     case = one.case
     return (case.a, case.b) if one.before.winner == case.a.id else (case.b, case.a)
 
 
-def _before_and_after(one: Compared, winner: Sample) -> tuple[float, float]:
+def before_and_after(one: Compared, winner: Sample) -> tuple[float, float]:
     """P(the first winner is better), before and after."""
     before, after = one.before.p_a or 0.0, one.after.p_a or 0.0
     return (before, after) if winner.id == one.case.a.id else (1.0 - before, 1.0 - after)
 
 
-def _names(changes: tuple[Change, ...]) -> str:
+def names(changes: tuple[Change, ...]) -> str:
+    """The changes that are to blame, with what each is."""
     return ", ".join(f"{change.id} ({', '.join(change.kinds)})" for change in changes)
 
 
-def _short(text: str) -> str:
+def short(text: str, most: int = _SHOWN) -> str:
+    """A text on one line, cut where it is longer than `most`."""
     line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
+    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def _show_cost(bill: Bill, console: Console) -> None:

@@ -15,14 +15,14 @@ from typing import Self
 
 
 class Interruption:
-    """A context manager that watches for Ctrl-C; `requested` turns true at the first.
+    """A context manager that watches for Ctrl-C; `requested` turns true at the first, and `heard` says that it was one.
 
     Outside the main thread Python delivers no signals: there it watches nothing, and the main thread decides. Several pieces of work
     may share one; whoever sets `requested` stops them all.
     """
 
     def __init__(self, say: Callable[[str], None], resume: str) -> None:
-        self.requested = False
+        self.requested = self.heard = False
         self._say = say
         self._resume = resume
         self._earlier: Callable[[int, FrameType | None], object] | int | None = None
@@ -43,7 +43,7 @@ class Interruption:
             signal.signal(signal.SIGINT, self._earlier)
 
     def _heard(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
+        self.requested = self.heard = True
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         again = f" Go on later with: {self._resume}" if self._resume else ""
         self._say(f"Stopping after the work in hand; Ctrl-C again stops at once. What is recorded is safe.{again}")
