@@ -42,7 +42,7 @@ EDITS: Final = ("reworded", "reworded again", "put back", "reweighted", "removed
 @dataclass(frozen=True)
 class Save:
     """One save. `shown_seconds` are from the write to the line with effect and cost, `effect_seconds` from where the command noticed it to
-    the effect.
+    the effect; `cpu_seconds` are the command's own, which do not count what else the machine does.
     """
 
     engine: str
@@ -56,6 +56,7 @@ class Save:
     flips: int
     effect_seconds: float
     shown_seconds: float
+    cpu_seconds: float
 
 
 def texts() -> list[str]:
@@ -93,17 +94,23 @@ def bench(folder: Path, engine: str, mode: str, prompts: int, replies: int) -> l
 
 
 def _saved(command: subprocess.Popen[str], file: Path, engine: str, mode: str, edit: str) -> Save:
-    began = time.monotonic()
+    began, used = time.monotonic(), _used(command.pid)
     file.write_text(written(edit), encoding="utf-8")
     told = _line(command)
-    shown = round(time.monotonic() - began, 2)
+    shown, cpu = round(time.monotonic() - began, 2), round(_used(command.pid) - used, 2)
     if told["state"] == "same":
-        return Save(engine, mode, edit, 0, 0, 0, 0, 0, 0, 0.0, shown)
+        return Save(engine, mode, edit, 0, 0, 0, 0, 0, 0, 0.0, shown, cpu)
     found = told["effect"]
     return Save(
         engine, mode, edit, found["pairs"], found["pairs_in_reach"], found["sample"], found["answers_taken"],
-        found["asked"]["calls"], found["flips"], round(told["seconds"], 2), shown,
+        found["asked"]["calls"], found["flips"], round(told["seconds"], 2), shown, cpu,
     )  # fmt: skip
+
+
+def _used(pid: int) -> float:
+    """The processor seconds of a process so far, user and system, as Linux counts them."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _line(command: subprocess.Popen[str]) -> dict[str, Any]:
