@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from generate.context import PREFERENCES, Step
 from generate.coverage.gather import cover
 from generate.coverage.model import Finding, Kind
 from generate.deriving import bias_of
+from generate.judged_by import FOLDER
 from generate.orders import make_asking
 from generate.pipeline import Order, generate
 from generate.prompt_shards import PromptShards
@@ -107,10 +109,15 @@ def test_a_run_that_asks_all_at_once_says_so(make: Make) -> None:
     assert coverage.agreements == ()
 
 
-def test_a_run_whose_file_was_edited_since_says_so_and_shows_the_rest(make: Make, tmp_path: Path) -> None:
+def test_a_run_whose_file_was_edited_since_is_measured_by_its_copy_or_says_what_is_missing(
+    make: Make, tmp_path: Path
+) -> None:
     with make("judge.principles=each", SURE) as run:
+        before = cover(run.path)
         file = tmp_path / "principles.yaml"
         file.write_text(file.read_text().replace("is tidy", "is orderly"))
+        assert cover(run.path).principles == before.principles
+        shutil.rmtree(run.path / FOLDER)
         coverage = cover(run.path)
     assert any("is not the one that was asked about" in notice.title for notice in coverage.notices)
     assert [one.applies for one in coverage.principles] == [None, None, None]
