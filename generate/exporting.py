@@ -83,7 +83,7 @@ def export_run(run: Run, formats: Sequence[str], folder: Path) -> tuple[ExportRe
         MissingInput: the run has no pairs yet.
         StorageFailed: the disk is full or not writable.
     """
-    if Step.PAIRS not in run.manifest.stages:
+    if not {Step.PAIRS, REVISION_PAIRS} & run.manifest.stages.keys():
         raise MissingInput(f"{run.path} has no pairs yet.", hint=f"make them with: {run.command}")
     rows = RunSource(run, PromptShards(run.stage(Step.PROMPTS, Prompt)))
     source = ExportSource(

@@ -264,9 +264,9 @@ class RunConfig:
             yield Complaint(("policy",), "there is nothing to judge: neither a policy nor samples", hint)
         if self.prompts is None:
             yield Complaint(("prompts",), "is missing", "add `prompts: {path: FILE}`, or give --prompts FILE")
-        if self.policy and sum(policy.samples for policy in self.policy) < 2:
+        if self.policy and self.revise is None and sum(policy.samples for policy in self.policy) < 2:
             message = "a single response to a prompt leaves nothing to compare"
-            yield Complaint(("policy",), message, "set samples to 2 or more, or add another policy")
+            yield Complaint(("policy",), message, "set samples to 2 or more, add another policy, or add revise")
         yield from self._same_names()
 
     def _same_names(self) -> Iterator[Complaint]:
