@@ -133,6 +133,16 @@ class Principle:
         return digest([self.text, self.compare_question])[:12]
 
     @cached_property
+    def critique_digest(self) -> str:
+        """The same of what a critic sees."""
+        return digest([self.text, self.critique_question])[:12]
+
+    @cached_property
+    def revise_digest(self) -> str:
+        """The same of what a model that rewrites a response sees."""
+        return digest([self.text, self.revise_instruction])[:12]
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what a judge sees of this principle: its text and its three questions."""
         return digest([self.text, self.compare_question, self.critique_question, self.revise_instruction])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
@@ -30,13 +31,15 @@ def applies(principle: Principle, tags: tuple[str, ...], text: str) -> bool:
     return not principle.applies_when or any(_holds(condition, tags, text) for condition in principle.applies_when)
 
 
-def draw(constitution: Constitution, prompt: Prompt, seed: int) -> Principle | None:
+def draw(constitution: Constitution, prompt: Prompt, seed: int, without: Collection[str] = ()) -> Principle | None:
     """Draw the one principle by which all pairs of a prompt are judged; None where none applies.
+
+    `without` are ids that are not drawn.
 
     P(principle) is its weight over the summed weights of those that apply. The same seed, prompt id and principles
     always give the same one.
     """
-    candidates = applying(constitution, prompt)
+    candidates = [principle for principle in applying(constitution, prompt) if principle.id not in without]
     return min(candidates, key=lambda principle: (_log_arrival(principle, prompt, seed), principle.id), default=None)
 
 

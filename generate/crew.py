@@ -21,18 +21,17 @@ from generate.judging import PREFLIGHT, check_judge, comparison_job, critique_jo
 from generate.models import judge_engine, make_policies
 from generate.prompt_shards import PromptShards
 from generate.questions import Comparisons
-from generate.revising import Round
+from generate.revising import Round, make_reviser
 from generate.revision_pairs import revision_job
 from generate.sampling import Policy, sample_job
 from generate.spending import prices_of
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
 from judges.registry import create_judge
-from judges.revise import Reviser
 from tenet.budget import Meter
 from tenet.console import Console
 from tenet.records import Judgement, Prompt
-from tenet.runconfig import RunConfig
+from tenet.runconfig import ReviseConfig, RunConfig
 from tenet.runs import Run
 from tenet.runs.lock import Holder
 from tenet.workers.settling import Made, Order
@@ -122,7 +121,8 @@ class Crew:
             return revision_job(context, judge)
         if address.part is Part.CRITIQUES:
             return critique_job(context, CritiqueJudge(engine))
-        one = Round(context, CritiqueJudge(engine), Reviser(engine), address.number)
+        revise = self.config.revise or ReviseConfig()
+        one = Round(context, revise, CritiqueJudge(engine), make_reviser(engine, revise), address.number)
         return one.critique_job("") if address.part is Part.ROUND_CRITIQUES else one.revision_job("")
 
 

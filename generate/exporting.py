@@ -15,12 +15,13 @@ from generate.export import ExportReport, ExportSource, PairRow, RevisionRow, ex
 from generate.export.card import write_card
 from generate.prompt_shards import PromptShards
 from generate.report.data import gather
-from generate.revising import rounds_of, stage_name
+from generate.revision_chain import chains_of, rounds_of, stage_name
 from generate.revision_pairs import PAIRS as REVISION_PAIRS
+from generate.revision_pairs import PREFERENCES as REVISION_PREFERENCES
 from generate.revision_pairs import last_revisions
 from tenet.errors import MissingInput
 from tenet.ids import Json
-from tenet.records import Critique, PreferencePair, Prompt, Revision, Sample
+from tenet.records import Critique, Preference, PreferencePair, Prompt, Sample
 from tenet.runs import Run
 
 DATASET = "dataset"
@@ -52,17 +53,16 @@ class RunSource:
 
     def revisions(self) -> Iterator[RevisionRow]:
         """The revisions in the order of their prompts, the rounds of a sample one after the other."""
-        stages = [self.run.stage(stage_name(number), Revision) for number in rounds_of(self.run)]
+        judged = self.run.stage(REVISION_PREFERENCES, Preference)
         for number, shard in enumerate(self.shards):
-            samples = self._samples(number)
-            found = {revision.id: revision for stage in stages for revision in stage.records(number)}
-            own: dict[str, list[tuple[str, Revision]]] = defaultdict(list)
-            for revision in found.values():
-                own[revision.prompt_id].append((_original(revision, found), revision))
-            for prompt in shard:
-                for original, revision in sorted(own.get(prompt.id, ()), key=lambda one: (one[0], one[1].round)):
-                    if original in samples:
-                        yield RevisionRow(prompt, samples[original], revision)
+            told = {frozenset((one.a_id, one.b_id)): one for one in judged.records(number)}
+            for prompt, chain in chains_of(self.run, shard, number):
+                found = told.get(frozenset((chain.original.id, chain.current.id)))
+                better = None if found is None else found.p_a if found.a_id == chain.current.id else 1.0 - found.p_a
+                for link in chain.links:
+                    if link.revision is not None:
+                        p = better if link.revision.id == chain.current.id else None
+                        yield RevisionRow(prompt, chain.original, link.revision, p, link.kept)
 
     def _samples(self, shard: int) -> dict[str, Sample]:
         found = by_prompt(self.run.stage(Step.SAMPLES, Sample).records(shard))
@@ -124,10 +124,3 @@ def _of(critiques: Sequence[Critique], principles: Sequence[str]) -> tuple[Criti
     """The critiques under a pair's own principles; all of them where the whole constitution was asked at once."""
     asked = set(principles) - {""}
     return tuple(critique for critique in critiques if not asked or critique.principle in asked)
-
-
-def _original(revision: Revision, found: Mapping[str, Revision]) -> str:
-    """The id of the sample that a chain of revisions began with."""
-    while revision.parent_id in found:
-        revision = found[revision.parent_id]
-    return revision.parent_id

@@ -30,7 +30,7 @@ from generate.overlap import draw_and_judge, overlaps
 from generate.plan import Plan, plan
 from generate.probing import draw_some
 from generate.reuse import Library
-from generate.revising import revise_samples
+from generate.revising import make_reviser, revise_samples
 from generate.revision_pairs import pair_revisions
 from generate.sampling import Policy, sample_all
 from generate.spending import make_meter
@@ -38,7 +38,6 @@ from generate.staff import staffed
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
 from judges.registry import create_judge
-from judges.revise import Reviser
 from tenet.budget import Spent
 from tenet.config import as_json
 from tenet.console import Console
@@ -305,8 +304,8 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
     if Step.CRITIQUES in steps and config.critique != "none":
         criticise_pairs(context, CritiqueJudge(judge.engine))
     if Step.REVISIONS in steps and config.revise is not None:
-        revise_samples(context, CritiqueJudge(judge.engine), Reviser(judge.engine), config.revise.rounds)
-        pair_revisions(context, judge)
+        revise_samples(context, config.revise, CritiqueJudge(judge.engine), make_reviser(judge.engine, config.revise))
+        pair_revisions(context, judge, check=config.revise.check)
 
 
 def _unasked_relabel(order: Order, costs: Plan) -> UsageError:

@@ -1,40 +1,29 @@
-"""Counts what a judge will write: critiques of pairs, and critique-and-revision. A part of `generate.plan`.
+"""Counts the critiques of pairs that a judge will write; revisions are counted in `generate.plan_revising`. A part of `generate.plan`.
 
-Which critiques are asked depends on which pairs come out, and which revisions on what the critiques say; so they are exact once what
-they depend on is recorded, and between bounds before. Asks no model, changes nothing.
+Which critiques are asked depends on which pairs come out; so they are exact once that is recorded, and between bounds before. Asks no
+model, changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from constitution.model import Principle
-from constitution.select import applying, draw
-from generate.amounts import NOTHING, Amount, total
+from constitution.select import applying
+from generate.amounts import Amount, total
 from generate.context import Step
 from generate.deriving import pairs_of, preferences_of
 from generate.forecast import Forecaster
 from generate.judging import criticised
 from generate.others import OnLoan, Others
+from generate.plan_revising import Revising, settled
 from generate.planned import Held, Line, Seen, blank_sample, written
 from generate.prefixes import Prefixes
-from generate.questions import RETRIES
-from generate.revising import CRITIQUES, stage_name
-from generate.revision_pairs import JUDGEMENTS
-from generate.schedule import field_of, round_robin
-from generate.spending import READ
-from judges.asks import Ask
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
-from judges.revise import ReviseAsk, Reviser, as_sample
-from tenet.ids import seed_from
-from tenet.records import Critique, Judgement, Prompt, Revision, Sample, Verdict
+from tenet.records import Critique, Judgement, Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
-from tenet.runs.codec import R
-from tenet.workers.survey import given_up_keys
 
 
 def writing(
@@ -49,14 +38,14 @@ def writing(
     """
     if config.critique != "none":
         critic = CritiqueJudge(judge.engine)
-        settled = _settled(run, others, Step.CRITIQUES, Critique, shards)
+        known = settled(run, others, Step.CRITIQUES, Critique, shards)
         if judging.owed.high == 0 and (run is not None or answered.taken):
             told = [*_judged(run, shards), *answered.records()]
-            yield _decided(config, judge, critic, prompts, seen, forecaster, settled, told)
+            yield _decided(config, judge, critic, prompts, seen, forecaster, known, told)
         else:
-            yield _undecided(config, judge, critic, prompts, seen, settled)
+            yield _undecided(config, judge, critic, prompts, seen, known)
     if config.revise is not None:
-        yield _Revising(run, others, config, judge, seen, shards).line(prompts)
+        yield Revising(run, others, config, judge, seen, shards).line(prompts)
 
 
 def _judged(run: Run | None, shards: Collection[int]) -> Iterator[Judgement]:
@@ -65,19 +54,6 @@ def _judged(run: Run | None, shards: Collection[int]) -> Iterator[Judgement]:
         stage = run.stage(Step.JUDGEMENTS, Judgement)
         for shard in sorted(set(stage.shards()).intersection(shards)):
             yield from stage.records(shard, ok=None)
-
-
-def _settled(run: Run | None, others: Others | None, name: str, kind: type[R], shards: Collection[int]) -> Held[R]:
-    """What is recorded in a stage, by key: answers, here and in other runs, and what was given up."""
-    found: dict[str, R | None] = {}
-    lent = OnLoan(others, name, kind)
-    if run is not None and name in run.manifest.stages:
-        stage = run.stage(name, kind)
-        for shard in sorted(set(stage.shards()).intersection(shards)):
-            tired = given_up_keys(stage, shard, RETRIES)
-            wanted = {key for key in tired if key not in lent}
-            found.update((row.key, row.record) for row in stage.rows(shard) if row.ok or row.key in wanted)
-    return Held(found, lent)
 
 
 def _means(found: Mapping[str, Critique | None]) -> list[float]:
@@ -170,132 +146,3 @@ def _on_loan(
         ask for sample in samples if sample.usable for principle in principles for ask in critic.asks(prompt, sample, principle)
     ]  # fmt: skip
     return sum(ask.record_id in lent for ask in asks), len(asks)
-
-
-@dataclass
-class _Count:
-    """Questions of one kind: how many, how many other runs have answered, how many are not recorded anywhere, and tokens of those."""
-
-    calls: Amount = NOTHING
-    reused: Amount = NOTHING
-    owed: Amount = NOTHING
-    prompt: Amount = NOTHING
-    completion: Amount = NOTHING
-
-    def known(self, ask: Ask, settled: Held[Any], most: int) -> None:
-        """A question that will be asked, or was."""
-        self.calls += Amount.exact(1)
-        if ask.record_id in settled.own:
-            return
-        if ask.record_id in settled.lent:
-            self.reused += Amount.exact(1)
-        else:
-            self.owed += Amount.exact(1)
-            self.prompt += Amount.exact(len(ask.tokens))
-            self.completion += Amount.bounds(0, most)
-
-    def possible(self, least: float, number: float, low: float, high: float, most: int) -> None:
-        """Questions of which `least` to `number` will be asked, each of `low` to `high` tokens."""
-        self.calls += Amount.bounds(least, number)
-        self.owed += Amount.bounds(least, number)
-        self.prompt += Amount.bounds(least * low, number * high)
-        self.completion += Amount.bounds(0, number * most)
-
-
-@dataclass
-class _Revising:
-    """Follows each prompt through the rounds, as far as critiques and revisions are recorded."""
-
-    run: Run | None
-    others: Others | None
-    config: RunConfig
-    judge: PairwiseJudge
-    seen: Seen
-    shards: Collection[int]
-    count: _Count = field(default_factory=_Count)
-
-    def __post_init__(self) -> None:
-        self.critic, self.reviser = CritiqueJudge(self.judge.engine), Reviser(self.judge.engine)
-        self.rounds = self.config.revise.rounds if self.config.revise else 0
-        numbers = range(1, self.rounds + 1)
-        self.critiques = {number: self._settled(f"{CRITIQUES}-{number}", Critique) for number in numbers}
-        self.revisions = {number: self._settled(stage_name(number), Revision) for number in numbers}
-        self.judged = self._settled(JUDGEMENTS, Judgement)
-        self.prefixes = Prefixes.of(self.judge.engine.capabilities)
-
-    def _settled(self, name: str, kind: type[R]) -> Held[R]:
-        return _settled(self.run, self.others, name, kind, self.shards)
-
-    def line(self, prompts: Sequence[Prompt]) -> Line:
-        """All rounds of all prompts, and the judging of what they come to."""
-        for prompt in prompts:
-            self._follow(prompt)
-        count = self.count
-        return Line(
-            Step.REVISIONS, self.judge.name, count.calls, count.reused, count.owed, count.prompt,
-            self.prefixes.between(self.prefixes.head * count.owed.low, count.prompt.high), count.completion,
-            self.prefixes.head * count.owed.low,
-        )  # fmt: skip
-
-    def _follow(self, prompt: Prompt) -> None:
-        samples = self.seen.complete.get(prompt.id)
-        usable = None if samples is None else field_of(samples).samples[:1]
-        if usable == ():
-            return
-        original: Sample | None = usable[0] if usable else None
-        current: Sample | Revision | None = original
-        for number in range(1, self.rounds + 1):
-            principle = draw(self.judge.constitution, prompt, seed_from(self.config.seed, "revise", number))
-            if principle is None:
-                continue
-            if current is None or original is None:
-                self._unknown(prompt, principle)
-                continue
-            shown = as_sample(current, original) if isinstance(current, Revision) else current
-            (ask,) = self.critic.asks(prompt, shown, principle)
-            recorded = ask.record_id in self.critiques[number]
-            self.count.known(ask, self.critiques[number], self.critic.params.max_tokens)
-            self.prefixes.count([] if recorded else [ask.tokens])
-            critique = self.critiques[number].get(ask.record_id)
-            if not recorded:
-                self._rewriting(len(ask.tokens))
-                current = None
-            elif critique is not None and critique.verdict is Verdict.NO:
-                (rewrite,) = self.reviser.asks(prompt, current, principle, critique)
-                current = self._rewritten(rewrite, number, current)
-        self._judging(prompt, original, current)
-
-    def _rewritten(self, ask: ReviseAsk, number: int, current: Sample | Revision) -> Sample | Revision | None:
-        found = self.revisions[number]
-        self.count.known(ask, found, self.reviser.params.max_tokens)
-        if ask.record_id not in found:
-            return None
-        revision = found.get(ask.record_id)
-        return revision if revision is not None and revision.text else current
-
-    def _unknown(self, prompt: Prompt, principle: Principle) -> None:
-        """A round that looks at a text that is not there yet."""
-        (frame,) = self.critic.asks(prompt, blank_sample(prompt, 0), principle)
-        length = len(frame.tokens)
-        self.prefixes.count([frame.tokens])
-        least = 1 if prompt.id in self.seen.complete else 0
-        most = max(self.seen.most, self.reviser.params.max_tokens)
-        self.count.possible(least, 1, length, length + most, self.critic.params.max_tokens)
-        self._rewriting(length + most)
-
-    def _rewriting(self, criticised_tokens: int) -> None:
-        """A revision that may be asked for: what the critic read, and the critique."""
-        most = criticised_tokens + self.critic.params.max_tokens
-        self.count.possible(0, 1, 0, most, self.reviser.params.max_tokens)
-
-    def _judging(self, prompt: Prompt, original: Sample | None, end: Sample | Revision | None) -> None:
-        """The comparison of the original with what it came to, in both orders."""
-        if original is not None and isinstance(end, Revision):
-            for first, second in round_robin([original, as_sample(end, original)]):
-                for ask in self.judge.asks(prompt, first, second):
-                    self.count.known(ask, self.judged, READ)
-        elif end is None and self.rounds:
-            frames = [len(a.tokens) for a in self.judge.asks(prompt, blank_sample(prompt, 0), blank_sample(prompt, 1))]
-            longest = self.seen.most + self.reviser.params.max_tokens
-            for frame in frames:
-                self.count.possible(0, 2, frame, frame + longest, READ)

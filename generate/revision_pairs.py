@@ -1,12 +1,13 @@
 """Pairs of (revision, original): the judge compares what a revision came to with what it was made from, in both orders like any pair.
 
 Constitutional AI trains on revisions as they are; here a revision that the judge does not find better is a pair the other way round, or
-none. Kept in stages of their own, apart from the pairs of samples. Knows no model.
+none. Where one principle is drawn a prompt, the judge is asked about those that the response was revised under, not about the one that
+the prompt's samples are judged by. Kept in stages of their own, apart from the pairs of samples. Knows no model.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,31 +19,35 @@ from generate.jobs import Address, Job, Part, carry_out
 from generate.judging import judged
 from generate.pairs import choose
 from generate.rank import rank
-from generate.revising import rounds_of, stage_name
+from generate.revision_chain import Chain, chains_of
 from generate.schedule import round_robin
 from generate.shards import LazyShards
 from generate.spending import JUDGE, need
 from generate.supersede import supersede
 from judges.pairwise import PairAsk, PairwiseJudge
-from judges.revise import as_sample
-from tenet.records import Judgement, Preference, PreferencePair, Prompt, Revision, Sample
+from tenet.ids import content_id
+from tenet.records import Judgement, Preference, PreferencePair, Prompt, Sample
 from tenet.runs import Row, Run
 from tenet.workers.local import Task
 
 JUDGEMENTS: Final = "revision-judgements"
+PREFERENCES: Final = "revision-preferences"
 PAIRS: Final = "revision-pairs"
 SOURCE: Final = "revision"
 
 
-def pair_revisions(context: Context, judge: PairwiseJudge) -> None:
-    """Judge each original against its last revision, and write the pairs that come of it.
+def pair_revisions(context: Context, judge: PairwiseJudge, *, check: bool = True) -> None:
+    """Judge each original against its last revision, and write the pairs that come of it; without `check` there are neither.
 
     Raises:
         TooManyFailures: more than `max_failures` of the questions failed.
     """
     job = revision_job(context, judge)
-    supersede(context.run, job.stage, job.shards)
-    carry_out(context, job)
+    if check:
+        supersede(context.run, job.stage, job.shards)
+        carry_out(context, job)
+    else:
+        supersede(context.run, job.stage, ())
     _derive(context)
 
 
@@ -52,9 +57,8 @@ def revision_job(context: Context, judge: PairwiseJudge) -> Job[PairAsk, Judgeme
     def make(shard: int) -> list[Task[PairAsk]]:
         return [
             Task(ask.record_id, ask)
-            for prompt, original, revised in last_revisions(context.run, context.shards[shard], shard)
-            for first, second in round_robin([original, revised])
-            for ask in judge.asks(prompt, first, second)
+            for prompt, chain in revised_chains(context.run, context.shards[shard], shard)
+            for ask in checks(judge, prompt, chain)
         ]
 
     return Job(
@@ -64,37 +68,45 @@ def revision_job(context: Context, judge: PairwiseJudge) -> Job[PairAsk, Judgeme
     )  # fmt: skip
 
 
+def checks(judge: PairwiseJudge, prompt: Prompt, chain: Chain) -> list[PairAsk]:
+    """The questions about a response and what it was revised to; none where both have the same text."""
+    return [
+        ask
+        for first, second in round_robin([chain.original, chain.shown])
+        for ask in judge.asks_under(prompt, first, second, chain.principles)
+    ]
+
+
+def revised_chains(run: Run, prompts: Sequence[Prompt], shard: int) -> Iterator[tuple[Prompt, Chain]]:
+    """Every response of a shard that has a usable revision, in the order of the prompts, then of the ids."""
+    found = [(prompt, chain) for prompt, chain in chains_of(run, prompts, shard) if chain.principles]
+    place = {prompt.id: number for number, prompt in enumerate(prompts)}
+    yield from sorted(found, key=lambda one: (place[one[0].id], one[1].original.id))
+
+
 def last_revisions(run: Run, prompts: Sequence[Prompt], shard: int) -> Iterator[tuple[Prompt, Sample, Sample]]:
-    """(prompt, original, last revision as a sample) of every revised sample of a shard, in the order of the prompts."""
-    originals = {sample.id: sample for sample in run.stage(Step.SAMPLES, Sample).records(shard)}
-    made: dict[str, Revision] = {}
-    for number in rounds_of(run):
-        made.update({one.parent_id: one for one in run.stage(stage_name(number), Revision).records(shard)})
-    ends: dict[str, list[tuple[Sample, Revision]]] = defaultdict(list)
-    for name, sample in originals.items():
-        if name in made:
-            end = made[name]
-            while end.id in made:
-                end = made[end.id]
-            ends[sample.prompt_id].append((sample, end))
-    for prompt in prompts:
-        for sample, end in sorted(ends.get(prompt.id, ()), key=lambda one: one[0].id):
-            yield prompt, sample, as_sample(end, sample)
+    """(prompt, original, last revision as a sample) of `revised_chains`."""
+    for prompt, chain in revised_chains(run, prompts, shard):
+        yield prompt, chain.original, chain.shown
 
 
 def _derive(context: Context) -> None:
+    """Every chain is judged by itself: revisions of two samples of a prompt were never compared. Pairs of a prompt share its weight."""
     judged = context.run.stage(JUDGEMENTS, Judgement)
+    told = context.run.stage(PREFERENCES, Preference)
     chosen = context.run.stage(PAIRS, PreferencePair)
-    total = 0
+    preferences = total = 0
     for number, prompts in enumerate(context.shards):
-        grouped: dict[str, list[Preference]] = defaultdict(list)
-        for one in preferences_of(prompts, judged.records(number, ok=None), context.constitution):
-            grouped[one.prompt_id].append(one)
-        found = [
+        found = preferences_of(prompts, judged.records(number, ok=None), context.constitution)
+        pairs = [
             replace(pair, source=SOURCE)
-            for name, own in grouped.items()
-            for pair in choose(rank(name, own), own, context.config.pairs, context.config.seed).pairs
+            for one in found
+            for pair in choose(rank(one.prompt_id, [one]), [one], context.config.pairs, context.config.seed).pairs
         ]
-        chosen.replace(number, [Row(pair.id, pair, ok=True) for pair in found])
-        total += len(found)
+        shares = Counter(pair.prompt_id for pair in pairs)
+        told.replace(number, [Row(content_id(PREFERENCES, one.a_id, one.b_id), one, ok=True) for one in found])
+        weighed = [replace(pair, weight=1.0 / shares[pair.prompt_id]) for pair in pairs]
+        chosen.replace(number, [Row(pair.id, pair, ok=True) for pair in weighed])
+        preferences, total = preferences + len(found), total + len(pairs)
+    told.plan(preferences)
     chosen.plan(total)

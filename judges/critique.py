@@ -28,6 +28,7 @@ class CritiqueAsk(Ask):
 
     sample_id: str
     principle_id: str
+    principle_digest: str
 
 
 class CritiqueJudge:
@@ -70,6 +71,7 @@ class CritiqueJudge:
             problem=self._questions.problem(tokens),
             sample_id=sample.id,
             principle_id=principle.id,
+            principle_digest=principle.critique_digest,
         )
         return [ask]
 
@@ -114,6 +116,7 @@ class CritiqueJudge:
             prompt_tokens=answer.usage.prompt_tokens if answer else None,
             completion_tokens=answer.usage.completion_tokens if answer else None,
             cached_tokens=answer.usage.cached_tokens if answer else None,
+            principle_digest=ask.principle_digest,
         )
 
 

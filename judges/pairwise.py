@@ -124,6 +124,16 @@ class PairwiseJudge:
         asked = [one for one in self._questions_of(prompt) if only is None or one.principle in only]
         return [self._ask(prompt, first, second, question) for question in asked]
 
+    def asks_under(self, prompt: Prompt, first: Sample, second: Sample, principles: Collection[str]) -> list[PairAsk]:
+        """Make the questions about one pair in one order under certain principles, and under these alone with `sampled`.
+
+        With `each` and `whole` they are those of `asks`, for there nothing is drawn that could leave one out.
+        """
+        if self.mode is not Mode.SAMPLED:
+            return self.asks(prompt, first, second)
+        chosen = [principle for principle in self.constitution.active if principle.id in principles]
+        return [self._ask(prompt, first, second, _question(principle)) for principle in chosen]
+
     def judge(self, asks: Sequence[PairAsk]) -> list[Judgement]:
         """Answer questions in one call to the engine, in order. What goes wrong with one is its outcome.
 
@@ -157,9 +167,7 @@ class PairwiseJudge:
         if self.mode is Mode.WHOLE:
             shown = listed(chosen)
             return (_Question(None, digest(shown)[:12], {"principles": shown}),) if chosen else ()
-        return tuple(
-            _Question(p.id, p.compare_digest, {"principle": p.text, "question": p.compare_question}) for p in chosen
-        )
+        return tuple(map(_question, chosen))
 
     def _ask(self, prompt: Prompt, first: Sample, second: Sample, question: _Question) -> PairAsk:
         tokens = self._questions.tokens(
@@ -214,6 +222,11 @@ class _Question:
     principle: str | None
     digest: str
     fields: dict[str, str]
+
+
+def _question(principle: Principle) -> _Question:
+    fields = {"principle": principle.text, "question": principle.compare_question}
+    return _Question(principle.id, principle.compare_digest, fields)
 
 
 def listed(principles: Sequence[Principle]) -> str:

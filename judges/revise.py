@@ -29,6 +29,7 @@ class ReviseAsk(Ask):
     parent_id: str
     critique_id: str
     principle_id: str
+    principle_digest: str
     round: int
 
 
@@ -77,6 +78,7 @@ class Reviser:
             parent_id=response.id,
             critique_id=critique.id,
             principle_id=principle.id,
+            principle_digest=principle.revise_digest,
             round=round_,
         )
         return [ask]
@@ -111,6 +113,8 @@ class Reviser:
             reason = "the revision is empty"
         elif answer is not None:
             text, finish, reason = answer.text.strip(), answer.finish, ""
+            if finish is Finish.LENGTH:
+                reason = f"cut off at {answer.usage.completion_tokens} tokens"
         return Revision(
             id=ask.record_id,
             prompt_id=ask.prompt_id,
@@ -125,6 +129,7 @@ class Reviser:
             prompt_tokens=answer.usage.prompt_tokens if answer else None,
             completion_tokens=answer.usage.completion_tokens if answer else None,
             cached_tokens=answer.usage.cached_tokens if answer else None,
+            principle_digest=ask.principle_digest,
         )
 
 

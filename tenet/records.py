@@ -112,6 +112,11 @@ class Sample:
         return self.finish is not Finish.ERROR and bool(self.text.strip())
 
 
+def _version(principle: str, digest: str | None) -> str | None:
+    """A principle with its wording, as `ID@DIGEST`; None where the wording is not known."""
+    return None if digest is None else f"{principle}@{digest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """One opinion about an ordered pair of responses to a prompt, of a model, a person, or one principle asked alone.
@@ -141,7 +146,7 @@ class Judgement:
     @property
     def version(self) -> str | None:
         """The principle with its wording, as `ID@DIGEST` (`@DIGEST` for all at once); None where the wording is not known."""
-        return None if self.principle_digest is None else f"{self.principle or ''}@{self.principle_digest}"
+        return _version(self.principle or "", self.principle_digest)
 
     @property
     def is_vote(self) -> bool:
@@ -174,7 +179,10 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Critique:
-    """What a judge writes about one response under one principle, and whether it finds the principle followed."""
+    """What a judge writes about one response under one principle, and whether it finds the principle followed.
+
+    `principle_digest` names the wording that it saw (`constitution.model.Principle.critique_digest`), None where it is not known.
+    """
 
     id: str
     prompt_id: str
@@ -187,11 +195,20 @@ class Critique:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    principle_digest: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The principle with its wording, as `ID@DIGEST`; None where the wording is not known."""
+        return _version(self.principle, self.principle_digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A response rewritten to follow a principle. `round` counts from 1; `parent_id` is the sample or revision it was made from."""
+    """A response rewritten to follow a principle. `round` counts from 1; `parent_id` is the sample or revision it was made from.
+
+    `principle_digest` names the wording that the editor saw (`constitution.model.Principle.revise_digest`), None where it is not known.
+    """
 
     id: str
     prompt_id: str
@@ -206,6 +223,17 @@ class Revision:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    principle_digest: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The principle with its wording, as `ID@DIGEST`; None where the wording is not known."""
+        return _version(self.principle, self.principle_digest)
+
+    @property
+    def usable(self) -> bool:
+        """False for what failed, is empty or was cut off: half an answer is nothing to imitate, nor to revise once more."""
+        return self.finish not in (Finish.ERROR, Finish.LENGTH) and bool(self.text.strip())
 
 
 @dataclass(frozen=True, slots=True)

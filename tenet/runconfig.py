@@ -160,9 +160,17 @@ class PairsConfig:
 
 @dataclass(frozen=True)
 class ReviseConfig:
-    """Critique and revision, so many times over."""
+    """Critique and revision, so many times over.
+
+    `samples`: the `first` usable response to each prompt is revised, or `all`. `check` has the judge compare each revised response with
+    its original: (revised, original) pairs come of it, and what is found worse is no SFT row. A revision is cut off at `max_tokens`,
+    and then not used.
+    """
 
     rounds: Annotated[int, AtLeast(1)] = 1
+    samples: Literal["first", "all"] = "first"
+    check: bool = True
+    max_tokens: Annotated[int, AtLeast(1)] = 512
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ PRINCIPLES: Final = Column(
 VERSIONS: Final = Column(
     "principle_versions",
     Kind.TEXTS,
-    "The wordings that the judge saw, as id@digest of text and question; empty where they were not recorded.",
+    "The wordings that the model saw, as id@digest of text and question (of a revision: text and instruction); "
+    "empty where they were not recorded.",
 )
 SPLIT: Final = Column("split", Kind.TEXT, "train or test, by a hash of the prompt's id.")
 WEIGHT: Final = Column(

@@ -1,24 +1,27 @@
 """Responses worth imitating (`sft`), as TRL's SFTTrainer reads them: revisions, else winners.
 
 Knows no files. Of several rounds of revision the last that succeeded is taken (Bai et al. 2022,
-arXiv:2212.08073, revise four times and keep all rounds apart); of several pairs of a prompt the chosen
-response with the highest score.
+arXiv:2212.08073, revise four times and keep all rounds apart), unless it was cut off or the judge finds it
+worse than the original; of several pairs of a prompt the chosen response with the highest score.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from generate.export.columns import PRINCIPLES, PROMPT, PROMPT_ID, Column, Kind, Row, answer, turns
+from generate.export.columns import PRINCIPLES, PROMPT, PROMPT_ID, VERSIONS, Column, Kind, Row, answer, turns
 from generate.export.preference import differing
 from generate.export.source import ExportSource, RevisionRow
 from tenet.records import Finish, Prompt
 
 NO_WINNER = "prompts whose pairs are all ties"
 FAILED = "samples whose revisions all failed or came back empty"
+CUT_OFF = "samples whose revisions were cut off at the token limit"
+SAME = "samples whose revisions say what the original says"
+WORSE = "samples whose revision the judge finds worse than the original"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Sft:
             PROMPT_ID,
             Column("sample_id", Kind.TEXT, "Content id of the response."),
             PRINCIPLES,
+            VERSIONS,
             Column("policy", Kind.TEXT, "The model that wrote the response."),
         )
 
@@ -51,13 +55,25 @@ class Sft:
 
 def _revised(source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
     for _, rounds in groupby(source.revisions(), key=lambda row: (row.prompt.id, row.original.id)):
-        good = [row for row in rounds if _usable(row)]
+        tried = list(rounds)
+        good = [row for row in tried if row.kept and row.revision.usable]
         if not good:
-            left_out[FAILED] += 1
+            left_out[_why_none(tried)] += 1
             continue
         last = max(good, key=lambda row: row.revision.round)
-        principles = list(dict.fromkeys(row.revision.principle for row in good))
-        yield _row(last.prompt, last.revision.text, "revision", last.revision.id, principles, last.revision.model)
+        if last.p_better is not None and last.p_better < 0.5:
+            left_out[WORSE] += 1
+            continue
+        principles = dict.fromkeys(row.revision.principle for row in good)
+        versions = dict.fromkeys(row.revision.version for row in good if row.revision.version is not None)
+        one = last.revision
+        yield _row(last.prompt, one.text, "revision", one.id, list(principles), list(versions), one.model)
+
+
+def _why_none(tried: Sequence[RevisionRow]) -> str:
+    if any(row.revision.finish is Finish.LENGTH for row in tried):
+        return CUT_OFF
+    return SAME if any(row.revision.usable for row in tried) else FAILED
 
 
 def _winners(source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
@@ -68,14 +84,13 @@ def _winners(source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
             continue
         best = max(won, key=lambda row: row.pair.score_chosen)
         chosen = best.chosen
-        yield _row(best.prompt, chosen.text, "winner", chosen.id, list(best.pair.principles), chosen.policy)
+        principles, versions = list(best.pair.principles), list(best.pair.principle_versions)
+        yield _row(best.prompt, chosen.text, "winner", chosen.id, principles, versions, chosen.policy)
 
 
-def _usable(row: RevisionRow) -> bool:
-    return row.revision.finish is not Finish.ERROR and bool(row.revision.text.strip())
-
-
-def _row(prompt: Prompt, text: str, source: str, name: str, principles: list[str], policy: str) -> Row:
+def _row(
+    prompt: Prompt, text: str, source: str, name: str, principles: list[str], versions: list[str], policy: str
+) -> Row:
     return {
         "prompt": turns(prompt.messages),
         "completion": answer(text),
@@ -83,5 +98,6 @@ def _row(prompt: Prompt, text: str, source: str, name: str, principles: list[str
         "prompt_id": prompt.id,
         "sample_id": name,
         "principles": list(principles),
+        "principle_versions": list(versions),
         "policy": policy,
     }

@@ -41,11 +41,17 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True)
 class RevisionRow:
-    """One round of revision of a sample; the rounds of one sample follow one another."""
+    """One round of revision of a sample; the rounds of one sample follow one another.
+
+    `p_better` is P(the revision is better than the original) by the judge, None where it was not asked about this one. Not
+    `kept`: it failed, was cut off or changed nothing, and the next round went on without it.
+    """
 
     prompt: Prompt
     original: Sample
     revision: Revision
+    p_better: float | None = None
+    kept: bool = True
 
 
 def _none() -> Iterator[RevisionRow]:

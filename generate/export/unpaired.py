@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from generate.export.columns import PRINCIPLES, PROMPT, PROMPT_ID, Column, Kind, Row, answer, turns
+from generate.export.columns import PRINCIPLES, PROMPT, PROMPT_ID, VERSIONS, Column, Kind, Row, answer, turns
 from generate.export.preference import differing
 from generate.export.source import ExportSource, PairRow
 from tenet.records import Prompt, Sample
@@ -31,6 +31,7 @@ class _Side:
     ps: list[float] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     principles: dict[str, None] = field(default_factory=dict)
+    versions: dict[str, None] = field(default_factory=dict)
 
     @property
     def p_good(self) -> float:
@@ -63,6 +64,7 @@ class Unpaired:
             PROMPT_ID,
             Column("sample_id", Kind.TEXT, "Content id of the response."),
             PRINCIPLES,
+            VERSIONS,
             Column("policy", Kind.TEXT, "The model that wrote the response."),
         )
 
@@ -91,6 +93,7 @@ def _sides(rows: list[PairRow]) -> dict[str, _Side]:
             side.ps.append(p)
             side.weights.append(pair.weight)
             side.principles.update(dict.fromkeys(pair.principles))
+            side.versions.update(dict.fromkeys(pair.principle_versions))
     return sides
 
 
@@ -106,5 +109,6 @@ def _row(prompt: Prompt, side: _Side) -> Row:
         "prompt_id": prompt.id,
         "sample_id": side.sample.id,
         "principles": list(side.principles),
+        "principle_versions": list(side.versions),
         "policy": side.sample.policy,
     }
