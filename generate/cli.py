@@ -150,11 +150,44 @@ Loads a model only where critiques are owed.
 \b
 Example:
   tenet pairs run.yaml --set pairs.select=all --set pairs.min_margin=0.5""")  # fmt: skip
-revise = _step("revise", ["revisions", "dataset"], """Rewrite responses by critique, and write them as SFT data.
 
-\b
-Example:
-  tenet revise run.yaml --set revise.rounds=2 --set export=[sft]""")  # fmt: skip
+
+@click.command()
+@run_options
+@click.option(
+    "--show",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Ask nothing: print what the rounds did, and N responses step by step. Takes a run instead of run.yaml.",
+)
+def revise(show: int | None, as_json: bool, **given: Any) -> None:
+    """Rewrite responses by critique, and write them as SFT data.
+
+    Each round holds a response against one principle that it was not held against before, and rewrites it where the
+    critique says no. The judge then compares what came of it with the original.
+
+    \b
+    Examples:
+      tenet revise run.yaml --set revise.rounds=2 --set export=[sft]
+      tenet revise runs/support --show 3
+    """
+    from generate.context import Step
+
+    console = Console(json=as_json)
+    if show is not None:
+        from generate.show_revisions import show_revisions
+
+        if given["config"] is None:
+            raise UsageError("--show needs a run", hint="tenet revise runs/NAME --show 3")
+        show_revisions(_folder(given["config"]), show, console)
+        return
+    order = _order(given, frozenset({Step.REVISIONS, Step.EXPORT}))
+    if order.config.revise is None:
+        raise UsageError(
+            f"{order.config.name} does not say how often to revise",
+            hint="add --set revise.rounds=2, or revise: {rounds: 2}",
+        )
+    _carry_out(order, console)
 
 
 @click.command()

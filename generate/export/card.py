@@ -177,14 +177,16 @@ def _principles(data: ReportData) -> list[str]:
 
 def _versions(data: ReportData) -> Iterator[str]:
     """Say under which wordings principles were asked, where they are several or not the file's."""
-    counts = Counter(row.principle for row in data.versions)
-    rows = [row for row in data.versions if counts[row.principle] > 1 or row.current is False]
+    counts = Counter((row.principle, row.question) for row in data.versions)
+    rows = [row for row in data.versions if counts[row.principle, row.question] > 1 or row.current is False]
     if not rows:
         return
     now = {True: "yes", False: "no", None: "not known"}
-    told = [[code(row.principle), code(row.digest), f"{row.judgements:,}", now[row.current]] for row in rows]
+    told = [
+        [code(row.principle), code(row.digest), row.question, f"{row.judgements:,}", now[row.current]] for row in rows
+    ]
     yield "Principles that this dataset has in several versions, or in another than the file's:"
-    yield table(("Principle", "Version", "Judgements", "In the file now"), told)
+    yield table(("Principle", "Version", "Asked to", "Answers", "In the file now"), told)
 
 
 def _limits(data: ReportData, reports: Sequence[ExportReport]) -> list[str]:

@@ -17,7 +17,17 @@ from generate.report.headline import headline, standfirst, tiles
 from generate.report.measured import evaluation_of, trainings_of
 from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Training
 from generate.report.notices import notices
-from generate.report.source import Principles, as_mapping, principle_rows, principles_of, read_json, version_rows
+from generate.report.revisions import revisions_of
+from generate.report.source import (
+    CRITICISE,
+    REVISE,
+    Principles,
+    as_mapping,
+    principle_rows,
+    principles_of,
+    read_json,
+    version_rows,
+)
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
 from tenet.ids import Json
 from tenet.runs import Run
@@ -84,6 +94,7 @@ def _report(
         trainings=trainings,
         evaluation=numbers.evaluation,
         examples=examples(run),
+        revisions=revisions_of(run),
         costs=facts.costs(
             found, facts.model_name(judge.get("model")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)
         ),
@@ -108,7 +119,11 @@ def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evalu
         lengths=found.lengths,
         margins=verdicts.margins,
         principles=principle_rows(verdicts.principles, principles.file),
-        versions=version_rows(found.versions, principles.now),
+        versions=[
+            *version_rows(found.versions, principles.now),
+            *version_rows(found.critique_versions, principles.now, CRITICISE),
+            *version_rows(found.revision_versions, principles.now, REVISE),
+        ],
         principles_name=principles.name,
         principles_lost=principles.why,
         evaluation=evaluation,

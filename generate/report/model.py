@@ -144,15 +144,17 @@ class PrincipleRow:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """A wording of a principle that judgements were made under: its digest (see `Judgement`), and how many there are.
+    """A wording of a principle that answers were given under: its digest (see `Judgement`), and how many there are.
 
-    `current`: it is the wording of the principles file as it is now; None where that is not known.
+    `current`: it is the wording of the principles file as it is now; None where that is not known. `question` says whether it was asked
+    to compare, criticise or revise, each of which has a wording of its own.
     """
 
     principle: str
     digest: str
     judgements: int
     current: bool | None = None
+    question: str = "compare"
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,51 @@ class Evaluation:
     self_judged: bool = False
     facts: tuple[tuple[str, str], ...] = ()
     answers: tuple[Answers, ...] = ()
+
+
+@dataclass(frozen=True)
+class RoundRow:
+    """One round of critique and revision: how many responses it asked about, and what came of that."""
+
+    number: int
+    asked: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StepView:
+    """What one round did with one response; `text` is the revision, used or not, as `outcome` says."""
+
+    number: int
+    principle: str
+    verdict: str
+    critique: str
+    outcome: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class ChainView:
+    """A response with every critique and revision of it; `p_better` is the judge's, None where it was not asked."""
+
+    prompt_id: str
+    turns: tuple[Turn, ...]
+    original: str
+    policy: str
+    steps: tuple[StepView, ...]
+    p_better: float | None = None
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """What critique and revision came to. `better` and `worse` count revised responses by the judge's comparison with the original."""
+
+    responses: int
+    revised: int
+    better: int
+    worse: int
+    rounds: tuple[RoundRow, ...]
+    chains: tuple[ChainView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -340,6 +387,7 @@ class ReportData:
     trainings: tuple[Training, ...] = ()
     evaluation: Evaluation | None = None
     examples: tuple[Example, ...] = ()
+    revisions: Revisions | None = None
     costs: tuple[CostRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
     files: tuple[tuple[str, str], ...] = ()

@@ -151,8 +151,8 @@ def principles(found: Findings) -> Iterator[Notice]:
 
 def wordings(found: Findings) -> Iterator[Notice]:
     """Judgements under several wordings of a principle, or under another than the file's."""
-    counts = Counter(row.principle for row in found.versions)
-    several = [name for name, count in counts.items() if count > 1]
+    counts = Counter((row.principle, row.question) for row in found.versions)
+    several = list(dict.fromkeys(name for (name, _), count in counts.items() if count > 1))
     if several:
         body = (
             f"{', '.join(several)}: asked in several wordings in this run, so labels under one name do not all mean the same."
@@ -160,7 +160,8 @@ def wordings(found: Findings) -> Iterator[Notice]:
         )
         mend = "Judge anew with --relabel, then choose pairs and revise anew."
         yield Notice(Level.CAUTION, f"Made from several versions of {plural(len(several), 'principle')}", body, mend)
-    stale = [row.principle for row in found.versions if row.current is False and row.principle not in several]
+    old = (row.principle for row in found.versions if row.current is False and row.principle not in several)
+    stale = list(dict.fromkeys(old))
     if stale:
         body = (
             f"{', '.join(stale)}: the labels were made under another wording than the one in the file and on this page."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from generate.report.model import PrincipleRow, VersionRow
 from generate.report.verdicts import PrincipleTally
@@ -16,6 +16,15 @@ from tenet.runs import Run
 
 if TYPE_CHECKING:
     from constitution.model import Constitution, Principle
+
+
+COMPARE, CRITICISE, REVISE = "compare", "criticise", "revise"
+WORDINGS: Final[Mapping[str, Callable[[Principle], str]]] = {
+    COMPARE: lambda principle: principle.compare_digest,
+    CRITICISE: lambda principle: principle.critique_digest,
+    REVISE: lambda principle: principle.revise_digest,
+}
+"""The digest of what a model sees of a principle, by the kind of question."""
 
 
 def read_json(path: Path) -> Mapping[str, Json]:
@@ -74,11 +83,13 @@ def principles_of(run: Run) -> Principles:
     )
 
 
-def version_rows(counts: Mapping[tuple[str, str], int], file: Constitution | None) -> tuple[VersionRow, ...]:
-    """The wordings that judgements were made under, by principle, the current one first, then the most asked."""
-    now = {principle.id: principle.compare_digest for principle in file.principles} if file else None
+def version_rows(
+    counts: Mapping[tuple[str, str], int], file: Constitution | None, question: str = COMPARE
+) -> tuple[VersionRow, ...]:
+    """The wordings that answers to a kind of question were given under, by principle, the current one first, then the most asked."""
+    now = {principle.id: WORDINGS[question](principle) for principle in file.principles} if file else None
     rows = [
-        VersionRow(name, digest, count, None if now is None else now.get(name) == digest)
+        VersionRow(name, digest, count, None if now is None else now.get(name) == digest, question)
         for (name, digest), count in counts.items()
     ]
     return tuple(sorted(rows, key=lambda row: (row.principle, not row.current, -row.judgements, row.digest)))

@@ -14,9 +14,10 @@ from generate.report.examples import Pick, pick, view
 from generate.report.model import Example, Lengths, PolicyRow
 from generate.report.tally import MeanTally, RateTally
 from generate.report.verdicts import VerdictTally
+from generate.revision_chain import critique_stage_name, rounds_of, stage_name
 from generate.revision_pairs import JUDGEMENTS as REVISION_JUDGEMENTS
 from generate.schedule import field_of
-from tenet.records import Critique, Finish, Judgement, Preference, PreferencePair, Prompt, Sample
+from tenet.records import Critique, Finish, Judgement, Preference, PreferencePair, Prompt, Revision, Sample
 from tenet.runs import Run
 from tenet.runs.codec import R
 
@@ -45,7 +46,8 @@ class Walked:
     """What the walk found.
 
     `versions` counts judgements by principle and wording, those of revisions too, where one principle was asked and its
-    wording recorded. `given` samples came with the prompts and cost nothing; `finishes` counts how samples ended; `unusable` and
+    wording recorded; `critique_versions` and `revision_versions` count critiques and revisions likewise.
+    `given` samples came with the prompts and cost nothing; `finishes` counts how samples ended; `unusable` and
     `identical` ones were never compared (see `generate.schedule`), `comparable` counts the unordered pairs left.
     """
 
@@ -67,6 +69,8 @@ class Walked:
     chosen_length: MeanTally = field(default_factory=MeanTally)
     rejected_length: MeanTally = field(default_factory=MeanTally)
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    critique_versions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    revision_versions: Counter[tuple[str, str]] = field(default_factory=Counter)
     policy_wins: defaultdict[str, RateTally] = field(default_factory=lambda: defaultdict(RateTally))
 
     @property
@@ -110,6 +114,7 @@ def walk(run: Run) -> Walked:
         for one in chain(revised, *judgements.values()):
             if one.principle and one.principle_digest:
                 found.versions[one.principle, one.principle_digest] += 1
+        _count_wordings(found, run, shard)
         _count_pairs(found, list(records_of(run, Step.PAIRS, PreferencePair, shard)), texts)
     return found
 
@@ -158,6 +163,16 @@ def shards(run: Run) -> list[int]:
 def records_of(run: Run, name: str, kind: type[R], shard: int) -> list[R]:
     """The records of one shard, failures too; none where the run has no such stage."""
     return list(run.stage(name, kind).records(shard, ok=None)) if name in run.manifest.stages else []
+
+
+def _count_wordings(found: Walked, run: Run, shard: int) -> None:
+    numbers = rounds_of(run)
+    for name in (Step.CRITIQUES, *map(critique_stage_name, numbers)):
+        told = records_of(run, name, Critique, shard)
+        found.critique_versions.update((one.principle, one.principle_digest) for one in told if one.principle_digest)
+    for name in map(stage_name, numbers):
+        made = records_of(run, name, Revision, shard)
+        found.revision_versions.update((one.principle, one.principle_digest) for one in made if one.principle_digest)
 
 
 def _count_samples(found: Walked, samples: Iterable[Sample]) -> None:
