@@ -121,6 +121,23 @@ def test_sft_takes_the_best_winner_of_a_prompt() -> None:
     assert left_out[NO_WINNER] == 1
 
 
+def test_sft_leaves_out_revisions_that_are_cut_off_unchanged_or_worse() -> None:
+    one, row = prompt(3), type(revisions(1)[0])
+    original = sample(one, 1, "No.")
+    good = revision(one, original.id, 1, "Yes.")
+    cut = revision(one, original.id, 1, "Ye", Finish.LENGTH)
+    for told, reason in (
+        (row(one, original, cut, kept=False), "samples whose revisions were cut off at the token limit"),
+        (row(one, original, good, kept=False), "samples whose revisions say what the original says"),
+        (row(one, original, good, 0.4), "samples whose revision the judge finds worse than the original"),
+    ):
+        made, left_out = written("sft", source([], [told]))
+        assert (made, left_out) == ([], {reason: 1})
+    made, left_out = written("sft", source([], [row(one, original, good, 0.5)]))
+    assert len(made) == 1
+    assert not left_out
+
+
 def test_sft_takes_the_last_good_round_of_a_revision() -> None:
     made, _ = written("sft", source(rows(2), revisions(2)))
     assert [row["completion"][0]["content"] for row in made] == [
