@@ -198,6 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for file in given.files:
         with tempfile.TemporaryDirectory() as folder:
             outcomes.append(bench(file, given.prompts, given.held_out, Path(folder)))
+        console.say(f"{file}: {outcomes[-1]}")
     if given.json:
         console.data([{**asdict(one), "passed": one.passed} for one in outcomes])
     else:

@@ -15,7 +15,7 @@ from generate.report import facts
 from generate.report.findings import Findings
 from generate.report.headline import headline, standfirst, tiles
 from generate.report.measured import evaluation_of, trainings_of
-from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Training
+from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Revisions, Training
 from generate.report.notices import notices
 from generate.report.revisions import revisions_of
 from generate.report.source import (
@@ -54,8 +54,11 @@ def gather(path: Path, *, evaluation: Path | None = None, trainings: Sequence[Pa
         ids = [principle.id for principle in principles.file.active] if principles.file else []
         file = evaluation or path / EVALUATION
         measured = evaluation_of(read_json(file), ids, file.with_name(f"{file.stem}-responses.jsonl"))
-        numbers = _findings(run, found, principles, measured)
-        return _report(run, found, stats, principles, numbers, trainings_of(trainings or _train_folders(path)))
+        revisions = revisions_of(run)
+        numbers = _findings(run, found, principles, measured, revisions)
+        return _report(
+            run, found, stats, principles, numbers, revisions, trainings_of(trainings or _train_folders(path))
+        )
 
 
 def _report(
@@ -64,6 +67,7 @@ def _report(
     stats: Mapping[str, Json],
     principles: Principles,
     numbers: Findings,
+    revisions: Revisions | None,
     trainings: tuple[Training, ...],
 ) -> ReportData:
     judge = as_mapping(run.config.get("judge"))
@@ -82,7 +86,7 @@ def _report(
         standfirst=standfirst(numbers),
         tiles=tiles(numbers),
         notices=notices(numbers),
-        funnel=_funnel(found, stats),
+        funnel=_funnel(found, stats, revisions),
         principles=tuple(numbers.principles),
         outcomes=facts.outcomes(verdicts.outcomes),
         margins=numbers.margins,
@@ -94,7 +98,7 @@ def _report(
         trainings=trainings,
         evaluation=numbers.evaluation,
         examples=examples(run),
-        revisions=revisions_of(run),
+        revisions=revisions,
         costs=facts.costs(
             found, facts.model_name(judge.get("model")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)
         ),
@@ -105,7 +109,9 @@ def _report(
     )
 
 
-def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evaluation | None) -> Findings:
+def _findings(
+    run: Run, found: Walked, principles: Principles, evaluation: Evaluation | None, revisions: Revisions | None
+) -> Findings:
     verdicts = found.verdicts
     failed = sum(count for name, count in verdicts.outcomes.items() if name not in ("first", "second", "tie"))
     return Findings(
@@ -132,14 +138,19 @@ def _findings(run: Run, found: Walked, principles: Principles, evaluation: Evalu
         owed=_owed(run),
         resume=run.command,
         votes=verdicts.votes,
+        revised=revisions.revised if revisions else 0,
     )
 
 
-def _funnel(found: Walked, stats: Mapping[str, Json]) -> tuple[FunnelStep, ...]:
+def _funnel(found: Walked, stats: Mapping[str, Json], revisions: Revisions | None) -> tuple[FunnelStep, ...]:
     """The funnel with the reasons that only the run's statistics know."""
     left_out = as_mapping(stats.get("left_out")).items()
     losses = [Loss(reason, count) for reason, count in left_out if isinstance(count, int) and count > 0]
-    return facts.funnel(found, facts.reading_losses(as_mapping(stats.get("input"))), losses)
+    steps = facts.funnel(found, facts.reading_losses(as_mapping(stats.get("input"))), losses)
+    if revisions is None:
+        return steps
+    note = f"Of {revisions.responses:,} that a critic looked at."
+    return (*steps, FunnelStep("Responses revised", revisions.revised, "responses", note=note))
 
 
 def _owed(run: Run) -> int:

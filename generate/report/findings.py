@@ -22,7 +22,7 @@ class Findings:
     """A run in numbers.
 
     `calls` and `failed` count judge calls, `compared` the pairs asked about, `owed` rows planned and not recorded
-    yet, `anchors` human labels in the run, `votes` opinions without a probability.
+    yet, `anchors` human labels in the run, `votes` opinions without a probability, `revised` responses that were rewritten.
     """
 
     prompts: int
@@ -44,6 +44,7 @@ class Findings:
     owed: int = 0
     resume: str = ""
     votes: int = 0
+    revised: int = 0
 
     @property
     def asked(self) -> list[AttributeRow]:

@@ -16,6 +16,8 @@ def headline(found: Findings) -> str:
         return f"{best.name.capitalize()} replies {way} after training on {plural(found.pairs, 'preference pair')}."
     if found.pairs:
         return f"{plural(found.pairs, 'preference pair')} from {plural(found.prompts, 'prompt')}."
+    if found.revised:
+        return f"{plural(found.revised, 'response')} revised, from {plural(found.prompts, 'prompt')}."
     return "No preference pairs yet."
 
 

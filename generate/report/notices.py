@@ -48,6 +48,8 @@ def unfinished(found: Findings) -> Iterator[Notice]:
 
 def size(found: Findings) -> Iterator[Notice]:
     """Too little to train on."""
+    if found.pairs == 0 and found.revised:
+        return
     if found.pairs == 0:
         mend = "The funnel below says where they were lost."
         yield Notice(Level.SERIOUS, "No preference pairs", "There is nothing to train on.", mend)

@@ -234,6 +234,8 @@ def test_the_rounds_are_shown_step_by_step(make: Make) -> None:
     assert CliRunner().invoke(report, [str(order.folder)], catch_exceptions=False).exit_code == 0
     page = (order.folder / "report.html").read_text()
     assert 'id="revisions"' in page
+    assert "No preference pairs" not in page
+    assert f"{len(revised)} responses revised, from 24 prompts." in page
     assert one["steps"][0]["critique"] in page
 
 
