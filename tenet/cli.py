@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("generate.cli:report", "Write a run's report page."),
     "serve": ("engines.cli:serve", "Serve a model to runs, on this machine."),
     "labels": ("judges.humans.cli:labels", "Bring people's labels in."),
+    "verdicts": ("generate.recorded_cli:verdicts", "Bring in verdicts that judges gave elsewhere."),
+    "card": ("judges.card.cli:card", "Measure how far the judges of a run may be trusted."),
     "train": ("train.cli:train", "Train on a dataset: sft, reward or dpo."),
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
 }

@@ -325,6 +325,7 @@ class Label:
     """One opinion of a person, whatever file it came from. `strength` runs from 0 (barely) to 1 (clearly), None if not asked.
 
     `shown_first` is a or b, None if unknown. `inclusion_probability` is the chance with which this pair was drawn for labelling.
+    `response_a_id` and `response_b_id` name the two samples of a run, where texts alone do not (two rows with the same texts).
     """
 
     id: str
@@ -339,3 +340,5 @@ class Label:
     time: str | None = None
     inclusion_probability: float = 1.0
     source: str = ""
+    response_a_id: str | None = None
+    response_b_id: str | None = None

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import click
 
+from judges.formats.registry import FORMATS
 from tenet.errors import UsageError
+
+FORMAT_LIST = "\b\nFormats:\n" + "".join(f"  {one.name:<16} {one.summary}\n" for one in FORMATS.values() if one.labels)
 
 
 @click.group()
@@ -17,29 +20,31 @@ def labels() -> None:
     """Bring in labels of people, to check or to blend with a judge's."""
 
 
-@labels.command("import", epilog="Example: tenet labels import labels.csv --to runs/support --map annotator=worker")
+@labels.command("import", epilog=f"{FORMAT_LIST}\n\nExample: tenet labels import labels.csv --to runs/support --map annotator=worker")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--to", "target", required=True, type=click.Path(path_type=Path), help="A run's folder, or a .jsonl file."
 )
 @click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="Which column of the file one of ours is.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column of the file to leave out.")
-@click.option("--format", "form", default="auto", show_default=True, help="auto or tenet.")
+@click.option("--format", "form", default="auto", show_default=True, help="auto, or one of the formats below.")
+@click.option("--lenient", is_flag=True, help="Skip and count rows that cannot be read, instead of stopping.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def import_command(
-    file: Path, target: Path, pairs: tuple[str, ...], ignore: tuple[str, ...], form: str, as_json: bool
+    file: Path, target: Path, pairs: tuple[str, ...], ignore: tuple[str, ...], form: str, *, lenient: bool, as_json: bool
 ) -> None:
     """Import a file of labels (JSONL, JSON, CSV, TSV or Parquet), all of it or nothing.
 
-    Columns: prompt, response_a, response_b, preference (a, b, tie or skip), annotator; if known strength (0
-    to 1), shown_first (a or b), principle, time (ISO 8601), inclusion_probability (above 0, to 1).
+    Columns of the format tenet: prompt, response_a, response_b, preference (a, b, tie or skip), annotator; if known strength
+    (0 to 1), shown_first (a or b), principle, time (ISO 8601), inclusion_probability (above 0, to 1), response_a_id and
+    response_b_id (the samples of a run).
     """
     from judges.humans.importer import read_labels
     from judges.humans.store import add_labels, store_path
     from tenet.console import Console
 
     path = store_path(target)
-    found = read_labels(file, format=form, names=_pairs(pairs), ignored=ignore)
+    found = read_labels(file, format=form, names=_pairs(pairs), ignored=ignore, strict=not lenient)
     merged = add_labels(path, found.labels)
     console = Console(json=as_json)
     for line in found.counts.lines():

@@ -1,41 +1,23 @@
 """Reads a file of human labels, strictly: one that cannot be read is an error, so that no work vanishes.
 
-Knows the rows' formats (`FORMATS`) and nothing of where labels are kept. What is a fact of the data and no
-mistake (an empty or identical response, a label that stands twice) is counted and left out.
+Knows what labels are and nothing of where they are kept; the formats are in `judges.formats.registry`. What is a fact of the data
+and no mistake (an empty or identical response, a label that stands twice) is counted and left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from judges.humans.labels import COLUMNS, OWN, REQUIRED, parse_label
-from tenet.errors import InvalidInput, Problem, UsageError
+from judges.formats.base import Columns, Comparison, Item
+from judges.formats.registry import AUTO, Reading, read_file
+from judges.humans.labels import labels_of
+from tenet.errors import InvalidInput, Problem
 from tenet.ids import Json
 from tenet.reading.clean import NOTHING, Cleaning
-from tenet.reading.rows import RawRow, Rows, open_rows
-from tenet.reading.turns import kind_of
 from tenet.records import Label
-from tenet.yamlfile import suggest
-
-AUTO: Final = "auto"
-_SHOWN: Final = 20
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """How a file's columns become ours: `names` maps ours to theirs, `ignored` are theirs unwanted."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    ignored: frozenset[str] = frozenset()
-
-    def row(self, row: Mapping[str, object]) -> dict[str, object]:
-        """Return the row under our names."""
-        theirs = {column: name for name, column in self.names.items()}
-        return {theirs.get(name, name): value for name, value in row.items() if name not in self.ignored}
 
 
 @dataclass(frozen=True)
@@ -55,6 +37,7 @@ class LabelCounts:
     prompts: int = 0
     preferences: Mapping[str, int] = field(default_factory=dict)
     cleaning: Cleaning = NOTHING
+    skipped: int = 0
 
     def lines(self) -> list[str]:
         """The counts in words."""
@@ -64,9 +47,10 @@ class LabelCounts:
             f"on {self.prompts:,} prompts"
         ]
         counts = (
+            (self.skipped, "rows that cannot be read, left out"),
             (self.duplicates, "labels that stand twice, left out"),
-            (self.identical, "pairs of identical responses, left out"),
-            (self.empty, "pairs with an empty response, left out"),
+            (self.identical, "labels of a pair of identical responses, left out"),
+            (self.empty, "labels of a pair with an empty response, left out"),
             (self.repeated, "labels of a pair that the same person had labelled before, kept"),
         )
         return told + [f"{count:,} {what}" for count, what in counts if count]
@@ -76,6 +60,7 @@ class LabelCounts:
         return {
             "rows": self.rows,
             "labels": self.labels,
+            "skipped": self.skipped,
             "duplicates": self.duplicates,
             "empty": self.empty,
             "identical": self.identical,
@@ -105,141 +90,75 @@ def read_labels(
     format: str = AUTO,  # noqa: A002
     names: Mapping[str, str] | None = None,
     ignored: Sequence[str] = (),
+    strict: bool = True,
+    stored: bool = False,
 ) -> LabelSet:
-    """Read a file of labels (JSONL, JSON, CSV, TSV or Parquet).
+    """Read a file of labels (JSONL, JSON, CSV, TSV or Parquet; gzip or not).
+
+    `stored`: the file is a store of Tenet's own, of which nothing is left out.
 
     Raises:
         MissingInput: there is no such file.
         UsageError: the format or a mapped column is not known.
-        InvalidInput: a column is missing or unknown, or a row is not a label; all problems together, with
-            their lines.
+        InvalidInput: the file has no labels, a column is missing or unknown, or (strictly) a row is not a label; all problems
+            together, with their lines.
     """
-    known = "tenet" if format == AUTO else format
-    if known not in FORMATS:
-        raise UsageError(f'no label format "{format}"', hint=f"the formats are {', '.join((AUTO, *FORMATS))}")
-    return FORMATS[known](open_rows(path), Mapped(names or {}, frozenset(ignored)))
+    reading = read_file(path, format=format, columns=Columns(names or {}, frozenset(ignored)), strict=strict)
+    if not reading.format.labels:
+        hint = f"import what {reading.format.name} holds with: tenet verdicts import {path} --to runs/NAME"
+        raise InvalidInput(f"{path} holds no labels of comparisons", [Problem(reading.format.summary, path, hint=hint)])
+    return gathered(reading, stored=stored)
 
 
-def read_tenet(rows: Rows, mapped: Mapped) -> LabelSet:
-    """Read rows with the columns of Tenet's label record, or columns mapped to them."""
-    _check_names(rows, mapped)
-    found = _Import(rows, mapped)
-    for row in rows:
-        found.add(row)
-    return found.result()
+def gathered(reading: Reading, *, stored: bool = False) -> LabelSet:
+    """The labels of what was read, in its order, and the counts."""
+    found = _Gathered(stored)
+    for place, item in reading.items:
+        for label in _labels(item, reading, place):
+            found.keep(label)
+    labels = tuple(found.labels.values())
+    counts = LabelCounts(
+        rows=reading.total,
+        labels=len(labels),
+        duplicates=found.left_out["duplicate"],
+        empty=found.left_out["empty"],
+        identical=found.left_out["identical"],
+        repeated=found.left_out["repeated"],
+        annotators=len({label.annotator for label in labels}),
+        prompts=len({label.prompt for label in labels}),
+        preferences=Counter(label.preference.value for label in labels),
+        cleaning=reading.cleaning,
+        skipped=len(reading.skipped),
+    )
+    return LabelSet(labels, counts)
 
 
-FORMATS: Final[Mapping[str, Callable[[Rows, Mapped], LabelSet]]] = {"tenet": read_tenet}
+def _labels(item: Item, reading: Reading, place: int) -> Iterable[Label]:
+    if isinstance(item, Label):
+        return (item,)
+    return labels_of(item, source=reading.rows.where(place)) if isinstance(item, Comparison) else ()
 
 
-class _Import:
-    """Gathers labels and problems while rows go by."""
+class _Gathered:
+    """Keeps labels once each, and counts what is left out."""
 
-    def __init__(self, rows: Rows, mapped: Mapped) -> None:
-        self.rows = rows
-        self.mapped = mapped
+    def __init__(self, stored: bool) -> None:
         self.labels: dict[str, Label] = {}
-        self.problems: list[Problem] = []
-        self.count = 0
         self.left_out: Counter[str] = Counter()
-        self.cleaning = NOTHING
-        self._unknown: set[str] = set(rows.columns or ())
+        self._stored = stored
         self._pairs: set[tuple[object, ...]] = set()
 
-    def add(self, row: RawRow) -> None:
-        self.count += 1
-        if row.problem or not isinstance(row.value, Mapping):
-            problem = row.problem or f"expected a row with columns, found {kind_of(row.value)}"
-            self.problems.append(self.rows.problem(row.place, problem))
-            return
-        told = self.mapped.row(row.value)
-        self._note_unknown(told, row.place)
-        parsed = parse_label(told, source=self._source(told, row.place), cells=self.rows.cells)
-        self.cleaning += parsed.cleaning
-        self.problems += [self.rows.problem(row.place, problem) for problem in parsed.problems]
-        if parsed.label is not None:
-            self._keep(parsed.label)
-
-    def result(self) -> LabelSet:
-        if self.problems:
-            more = len(self.problems) - _SHOWN
-            shown = [*self.problems[:_SHOWN], *([Problem(f"and {more:,} more")] if more > 0 else [])]
-            raise InvalidInput(f"{self.rows.name} cannot be imported; nothing was written", shown)
-        if not self.count:
-            raise InvalidInput(f"no labels in {self.rows.name}", [Problem("the file is empty", self.rows.path)])
-        labels = tuple(self.labels.values())
-        counts = LabelCounts(
-            rows=self.count,
-            labels=len(labels),
-            duplicates=self.left_out["duplicate"],
-            empty=self.left_out["empty"],
-            identical=self.left_out["identical"],
-            repeated=self.left_out["repeated"],
-            annotators=len({label.annotator for label in labels}),
-            prompts=len({label.prompt for label in labels}),
-            preferences=Counter(label.preference.value for label in labels),
-            cleaning=self.cleaning,
-        )
-        return LabelSet(labels, counts)
-
-    def _keep(self, label: Label) -> None:
+    def keep(self, label: Label) -> None:
         sides = frozenset((label.response_a, label.response_b))
-        if not label.response_a.strip() or not label.response_b.strip():
+        if not self._stored and not (label.response_a.strip() and label.response_b.strip()):
             self.left_out["empty"] += 1
-        elif len(sides) == 1:
+        elif not self._stored and len(sides) == 1:
             self.left_out["identical"] += 1
         elif label.id in self.labels:
             self.left_out["duplicate"] += 1
         else:
-            pair = (label.annotator, label.principle, label.prompt, sides)
+            ends = sides if label.response_a_id is None else frozenset((label.response_a_id, label.response_b_id))
+            pair = (label.annotator, label.principle, label.prompt, ends)
             self.left_out["repeated"] += pair in self._pairs
             self._pairs.add(pair)
             self.labels[label.id] = label
-
-    def _note_unknown(self, told: Mapping[str, object], place: int) -> None:
-        """Note columns that a row without a header brings, each once, at its first place."""
-        for name in told:
-            if name not in COLUMNS and name not in OWN and name not in self._unknown:
-                self._unknown.add(name)
-                self.problems.append(self.rows.problem(place, f'unknown column "{name}"', _unknown_hint(name)))
-
-    def _source(self, told: Mapping[str, object], place: int) -> str:
-        source = told.get("source")
-        return source if isinstance(source, str) and source else self.rows.where(place)
-
-
-def _check_names(rows: Rows, mapped: Mapped) -> None:
-    """Check the mapping, and the header where the file has one.
-
-    Raises:
-        UsageError: the mapping names what is not there, or maps two of ours to one of theirs.
-        InvalidInput: the header lacks a column, or has one that nobody asked for.
-    """
-    for name, column in mapped.names.items():
-        if name not in COLUMNS:
-            hint = suggest(name, COLUMNS) or f"Tenet's columns are {', '.join(COLUMNS)}"
-            raise UsageError(f'--map {name}={column}: Tenet has no column "{name}"', hint=hint)
-        if rows.columns is not None and column not in rows.columns:
-            hint = suggest(column, rows.columns) or f"its columns are {', '.join(rows.columns)}"
-            raise UsageError(f'--map {name}={column}: {rows.name} has no column "{column}"', hint=hint)
-    if len(set(mapped.names.values())) < len(mapped.names):
-        raise UsageError("--map gives one column of the file two meanings", hint="map each column once")
-    if rows.columns is None:
-        return
-    there = list(mapped.row(dict.fromkeys(rows.columns)))
-    place = 1 if rows.unit == "line" else None
-    unknown = [name for name in there if name not in COLUMNS and name not in OWN]
-    problems = [Problem(f'unknown column "{name}"', rows.path, place, hint=_unknown_hint(name)) for name in unknown]
-    missing = [name for name in REQUIRED if name not in there]
-    problems += [
-        Problem(f'no column "{name}"', rows.path, place, hint=f"if it has another name: --map {name}=COLUMN")
-        for name in missing
-    ]
-    if problems:
-        raise InvalidInput(f"the columns of {rows.name} are not those of labels", problems)
-
-
-def _unknown_hint(name: str) -> str:
-    close = suggest(name, COLUMNS)
-    ours = close.split('"')[1] if close else "NAME"
-    return "; ".join(filter(None, (close, f"use it with --map {ours}={name}, or leave it out with --ignore {name}")))

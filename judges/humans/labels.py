@@ -10,19 +10,23 @@ which a pair was drawn for labelling becomes the judgement's weight, its inverse
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tenet.ids import Json, content_id
 from tenet.reading.clean import NOTHING, Cleaning, clean, clean_turns
 from tenet.reading.turns import Unreadable, kind_of, prompt_of, turns_of
 from tenet.records import Choice, Judgement, Label, Message, Outcome, prompt_id
 
+if TYPE_CHECKING:
+    from judges.formats.base import Comparison
+
 REQUIRED: Final = ("prompt", "response_a", "response_b", "preference", "annotator")
-OPTIONAL: Final = ("strength", "shown_first", "principle", "time", "inclusion_probability")
+IDS: Final = ("response_a_id", "response_b_id")
+OPTIONAL: Final = ("strength", "shown_first", "principle", "time", "inclusion_probability", *IDS)
 COLUMNS: Final = (*REQUIRED, *OPTIONAL)
 OWN: Final = ("id", "source")
 _T = TypeVar("_T")
@@ -50,6 +54,9 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
     principle = reader.optional("principle", _name)
     time = reader.optional("time", _time)
     chance = reader.optional("inclusion_probability", _chance)
+    a_id, b_id = (reader.optional(name, _name) for name in IDS)
+    if (a_id is None) != (b_id is None):
+        reader.problems.append("response_a_id and response_b_id: give both or neither")
     if reader.problems:
         return Parsed(None, tuple(reader.problems), reader.cleaning)
     assert prompt is not None
@@ -70,18 +77,56 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
         time=time,
         inclusion_probability=1.0 if chance is None else chance,
         source=source,
+        response_a_id=a_id,
+        response_b_id=b_id,
     )
     return Parsed(with_id(label), (), reader.cleaning)
 
 
+def labels_of(
+    item: Comparison, *, source: str = "", response_ids: tuple[str, str] | None = None
+) -> tuple[Label, ...]:
+    """The labels of people among the opinions on a comparison; an opinion withheld is a skip.
+
+    `response_ids` are those of a and b in a run, for sets in which two rows have the same texts.
+    """
+    a_id, b_id = response_ids or (None, None)
+    return tuple(
+        with_id(
+            Label(
+                id="",
+                prompt=item.prompt,
+                response_a=item.a.text,
+                response_b=item.b.text,
+                preference=one.choice or Choice.SKIP,
+                annotator=one.annotator,
+                strength=one.strength,
+                shown_first=one.shown_first,
+                principle=one.principle,
+                time=one.time,
+                inclusion_probability=one.inclusion_probability,
+                source=source,
+                response_a_id=a_id,
+                response_b_id=b_id,
+            )
+        )
+        for one in item.opinions
+        if one.person
+    )
+
+
 def with_id(label: Label) -> Label:
-    """Return the label with its content id: all that it says, without where it was read."""
+    """Return the label with its content id: all that it says, without where it was read.
+
+    Response ids that are not given are no part of it.
+    """
     said = {name: value for name, value in label_to_json(label).items() if name not in OWN}
     return replace(label, id=content_id("label", said))
 
 
 def label_to_json(label: Label) -> dict[str, Json]:
-    """Return a label as a row with Tenet's column names, what is unknown left as null."""
+    """Return a label as a row with Tenet's column names, what is unknown left as null; response ids only where there are."""
+    ids = {} if label.response_a_id is None else dict(zip(IDS, (label.response_a_id, label.response_b_id), strict=True))
     return {
         "id": label.id,
         "prompt": [{"role": turn.role, "content": turn.content} for turn in label.prompt],
@@ -95,6 +140,7 @@ def label_to_json(label: Label) -> dict[str, Json]:
         "time": label.time,
         "inclusion_probability": label.inclusion_probability,
         "source": label.source,
+        **ids,
     }
 
 
@@ -103,18 +149,23 @@ def response_id(prompt: str, text: str) -> str:
     return content_id("response", prompt, text)
 
 
-def label_to_judgement(label: Label, sample_id: Callable[[str, str], str | None] | None = None) -> Judgement | None:
+def label_to_judgement(
+    label: Label, sample_id: Callable[[str, str], str | None] | None = None, ids: Container[str] = ()
+) -> Judgement | None:
     """Tell a label as a judgement of the judge `human:ANNOTATOR`, in the order of showing (unknown: a first).
 
     `sample_id` finds the id of a response from the prompt's id and its text, as a run knows it, or None;
-    without it responses are called by `response_id`. A skip is an opinion withheld (REFUSED).
+    without it responses are called by `response_id`. Ids that the label itself gives and that are among `ids` come first. A skip is an opinion withheld (REFUSED).
 
     Returns:
         None where `sample_id` does not know one of the responses.
     """
     find = sample_id or response_id
     prompt = prompt_id(label.prompt)
-    a, b = find(prompt, label.response_a), find(prompt, label.response_b)
+    if label.response_a_id in ids and label.response_b_id in ids:
+        a, b = label.response_a_id, label.response_b_id
+    else:
+        a, b = find(prompt, label.response_a), find(prompt, label.response_b)
     if a is None or b is None:
         return None
     outcomes = {

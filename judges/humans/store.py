@@ -48,7 +48,7 @@ def read_store(path: Path) -> tuple[Label, ...]:
     Raises:
         InvalidInput: a line is not a label; with its line.
     """
-    return read_labels(path).labels if path.is_file() and path.stat().st_size else ()
+    return read_labels(path, format="tenet", stored=True).labels if path.is_file() and path.stat().st_size else ()
 
 
 def add_labels(path: Path, labels: Sequence[Label]) -> Merged:

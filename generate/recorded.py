@@ -1,0 +1,287 @@
+"""Turns recorded opinions into a run folder: verdicts that judges gave elsewhere, in the stages where a judge of ours would have put them.
+
+Knows the layout of a run and no file format (`judges.formats`). Rows with the same texts stay apart: the n-th row of a file that
+holds the same prompt and responses is another pair of samples, and is the same pair in every file of the set. Labels of people
+go into the run's `labels.jsonl` under the ids of these samples. Where one judge alone was recorded, preferences and pairs follow;
+opinions of several judges are not averaged here, for they are not equally good.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+
+from constitution.model import Constitution
+from generate.context import PREFERENCES, Step
+from generate.deriving import pairs_of, preferences_of
+from generate.shards import PROMPTS_PER_SHARD
+from judges.formats.base import Comparison, Keyed, Opinion, Rated, Response
+from judges.formats.registry import Reading
+from judges.humans.labels import labels_of
+from judges.humans.store import add_labels, store_path
+from tenet.errors import InvalidInput, Problem
+from tenet.ids import Json, content_id
+from tenet.records import (
+    Choice,
+    Finish,
+    Judgement,
+    Label,
+    Outcome,
+    Preference,
+    PreferencePair,
+    Prompt,
+    Rating,
+    Sample,
+    prompt_id,
+)
+from tenet.runconfig import PairsConfig
+from tenet.runs import Fingerprint, Row, Run, versions
+
+RATINGS: Final = "ratings"
+ORDER_UNKNOWN: Final = "order of showing not recorded"
+_OUTCOMES: Final = {Choice.A: Outcome.FIRST, Choice.B: Outcome.SECOND, Choice.TIE: Outcome.TIE, Choice.SKIP: Outcome.REFUSED}
+_NOBODY: Final = Constitution("recorded", "", "", "", ())
+R = TypeVar("R", Prompt, Sample, Judgement, Rating, Preference, PreferencePair)
+
+
+@dataclass
+class Recorded:
+    """What a set of files says, as records; each dictionary is by id, in the order of the files."""
+
+    prompts: dict[str, Prompt] = field(default_factory=dict)
+    samples: dict[str, Sample] = field(default_factory=dict)
+    judgements: dict[str, Judgement] = field(default_factory=dict)
+    ratings: dict[str, Rating] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    unmatched: list[Problem] = field(default_factory=list)
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Who judged, by name."""
+        return tuple(sorted({one.judge for one in self.judgements.values()}))
+
+    def as_json(self) -> dict[str, Json]:
+        """The counts for `--json`."""
+        return {
+            "prompts": len(self.prompts),
+            "samples": len(self.samples),
+            "judgements": len(self.judgements),
+            "judges": list(self.judges),
+            "ratings": len(self.ratings),
+            "labels": len(self.labels),
+            "unmatched": len(self.unmatched),
+        }
+
+
+def assemble(readings: Sequence[Reading], *, strict: bool = True) -> Recorded:
+    """Bring the files of a set together.
+
+    Raises:
+        InvalidInput: two rows have the same key, or, strictly, opinions are about rows that no file holds.
+    """
+    made = _Assembly()
+    for reading in readings:
+        made.begin()
+        for place, item in reading.items:
+            if isinstance(item, Comparison):
+                made.compare(item, reading, place)
+            elif isinstance(item, Rated):
+                made.rate(item, reading, place)
+            elif isinstance(item, Label):
+                made.found.labels[item.id] = item
+    for reading in readings:
+        for place, item in reading.items:
+            if isinstance(item, Keyed) and not made.attach(item):
+                made.found.unmatched.append(reading.rows.problem(place, "no file of the set holds the row that this is about"))
+    if made.found.unmatched and (strict or not made.found.prompts):
+        hint = "give the file that holds the texts with --labels FILE"
+        shown = [*made.found.unmatched[:5], Problem(f"{len(made.found.unmatched):,} in all", hint=hint)]
+        raise InvalidInput("verdicts without their texts; nothing was written", shown)
+    return made.found
+
+
+class _Assembly:
+    """Gathers the records of a set while its items go by."""
+
+    def __init__(self) -> None:
+        self.found = Recorded()
+        self._by_key: dict[str, tuple[Comparison, tuple[str, str]]] = {}
+        self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._said: Counter[tuple[str, ...]] = Counter()
+        self._indices: Counter[tuple[str, str]] = Counter()
+
+    def begin(self) -> None:
+        """Begin a file: rows that stand twice in one file are two, in two files the same."""
+        self._seen.clear()
+        self._said.clear()
+
+    def compare(self, item: Comparison, reading: Reading, place: int) -> None:
+        prompt = self._prompt(item.prompt, item.tags, reading, place)
+        low, high = sorted((item.a.text, item.b.text))
+        key = (prompt, low, high)
+        ends = tuple(self._sample(prompt, side, self._seen[key]) for side in (item.a, item.b))
+        self._seen[key] += 1
+        if ends[0] == ends[1]:  # the same text of the same model on both sides
+            ends = (ends[0], self._sample(prompt, item.b, self._seen[key]))
+        ids = (ends[0], ends[1])
+        if item.key:
+            held = self._by_key.setdefault(item.key, (item, ids))
+            if held[1] != ids:
+                problem = reading.rows.problem(place, f"another row has the key {item.key}")
+                raise InvalidInput("two rows of one set have the same key; nothing was written", [problem])
+        for label in labels_of(item, source=reading.rows.where(place), response_ids=ids):
+            self.found.labels.setdefault(label.id, label)
+        self._judge(prompt, ids, item.opinions)
+
+    def rate(self, item: Rated, reading: Reading, place: int) -> None:
+        prompt = self._prompt(item.prompt, item.tags, reading, place)
+        key = (prompt, item.response.text, "")
+        sample = self._sample(prompt, item.response, self._seen[key])
+        self._seen[key] += 1
+        for score in item.scores:
+            judge = f"human:{score.annotator}" if score.person else score.annotator
+            name = content_id("recorded-rating", judge, prompt, sample, score.principle)
+            outcome = Outcome.FIRST if score.value * 2 > score.low + score.high else Outcome.SECOND
+            self.found.ratings[name] = Rating(
+                name, prompt, sample, judge, outcome, score.value, score.low, score.high, score.principle
+            )
+
+    def attach(self, item: Keyed) -> bool:
+        """Add opinions to the comparison of their key; False where there is none."""
+        held = self._by_key.get(item.key)
+        if held is None:
+            return False
+        comparison, ids = held
+        self._judge(prompt_id(comparison.prompt), ids, item.opinions)
+        return True
+
+    def _prompt(self, turns: Sequence[object], tags: tuple[str, ...], reading: Reading, place: int) -> str:
+        prompt = Prompt.of(turns, tags=tags, source=reading.rows.where(place))  # type: ignore[arg-type]
+        self.found.prompts.setdefault(prompt.id, prompt)
+        return prompt.id
+
+    def _sample(self, prompt: str, response: Response, occurrence: int) -> str:
+        name = content_id("given", prompt, response.policy, response.text, occurrence)
+        if name not in self.found.samples:
+            index = self._indices[prompt, response.policy]
+            self._indices[prompt, response.policy] += 1
+            self.found.samples[name] = Sample(name, prompt, index, response.text, response.policy, Finish.GIVEN)
+        return name
+
+    def _judge(self, prompt: str, ids: tuple[str, str], opinions: Iterable[Opinion]) -> None:
+        for one in opinions:
+            if not one.person:
+                judgement = self._judgement(prompt, ids, one)
+                self.found.judgements[judgement.id] = judgement
+
+    def _judgement(self, prompt: str, ids: tuple[str, str], one: Opinion) -> Judgement:
+        first = one.shown_first or Choice.A
+        said = (one.annotator, prompt, *ids, first.value, one.principle or "")
+        outcome = one.outcome if one.choice is None else _OUTCOMES[one.choice]
+        assert outcome is not None
+        judgement = Judgement(
+            id=content_id("recorded", *said, self._said[said]),
+            prompt_id=prompt,
+            first_id=ids[0],
+            second_id=ids[1],
+            judge=one.annotator,
+            outcome=outcome,
+            p_first=one.p_a,
+            principle=one.principle,
+            weight=1.0 / one.inclusion_probability,
+            reason=one.reason or ("" if one.shown_first else ORDER_UNKNOWN),
+        )
+        self._said[said] += 1
+        return judgement.flipped() if first is Choice.B else judgement
+
+
+def write_run(path: Path, found: Recorded, files: Sequence[str], *, command: str) -> Recorded:
+    """Add what was recorded to the run at `path`, made where there is none; what it holds already stays as it is.
+
+    Returns:
+        All that the run now holds, its labels apart.
+
+    Raises:
+        FingerprintMismatch: the folder holds a run of another kind.
+        RunLocked: a process is writing to it.
+        StorageFailed: the disk is full or not writable.
+    """
+    held: Mapping[str, Json] = {}
+    if (path / "run.json").is_file():
+        with Run.read(path) as before:
+            held = before.config
+    named = held.get("recorded")
+    names = list(dict.fromkeys([*(str(one) for one in (named if isinstance(named, list) else ())), *files]))
+    config: dict[str, Json] = {"name": path.name, "seed": 0, "recorded": names}
+    growth: dict[str, Json] = {"prompts": content_id("recorded", *names)}
+    with Run.open(path, config, Fingerprint({"kind": "recorded verdicts"}, growth, versions()), command=command) as run:
+        run.accept()
+        whole = _merged(run, found)
+        _write(run, whole)
+        add_labels(store_path(path), list(found.labels.values()))
+        run.finish()
+    return whole
+
+
+def _merged(run: Run, found: Recorded) -> Recorded:
+    """What the run holds, then what is new."""
+    return Recorded(
+        _in_place(run, found.prompts),
+        _held(run, Step.SAMPLES, Sample, found.samples),
+        _held(run, Step.JUDGEMENTS, Judgement, found.judgements),
+        _held(run, RATINGS, Rating, found.ratings),
+    )
+
+
+def _in_place(run: Run, found: Mapping[str, Prompt]) -> dict[str, Prompt]:
+    """The run's prompts in their places, then those that are new."""
+    there = {one.id: one for one in _records(run, Step.PROMPTS, Prompt)}
+    return {**there, **{name: one for name, one in found.items() if name not in there}}
+
+
+def _held(run: Run, step: str, kind: type[R], found: Mapping[str, R]) -> dict[str, R]:
+    there = {one.id: one for one in _records(run, step, kind)}
+    return {**found, **there}
+
+
+def _records(run: Run, step: str, kind: type[R]) -> Iterator[R]:
+    yield from run.stage(step, kind).records(ok=None)
+
+
+def _write(run: Run, whole: Recorded) -> None:
+    """Publish all stages, shard by shard."""
+    prompts = list(whole.prompts.values())
+    place = {prompt.id: number // PROMPTS_PER_SHARD for number, prompt in enumerate(prompts)}
+    samples, judgements, ratings = (
+        _by_shard(records, place) for records in (whole.samples.values(), whole.judgements.values(), whole.ratings.values())
+    )
+    alone = len(whole.judges) == 1
+    for shard in range(-(-len(prompts) // PROMPTS_PER_SHARD)):
+        start = shard * PROMPTS_PER_SHARD
+        own = prompts[start : start + PROMPTS_PER_SHARD]
+        run.stage(Step.PROMPTS, Prompt).replace(
+            shard, [Row(f"{start + number:012d}", prompt, ok=True) for number, prompt in enumerate(own)]
+        )
+        run.stage(Step.SAMPLES, Sample).replace(shard, [Row(one.id, one, ok=True) for one in samples[shard]])
+        told = judgements[shard]
+        run.stage(Step.JUDGEMENTS, Judgement).replace(
+            shard, [Row(one.id, one, ok=one.outcome is not Outcome.ERROR, reason=one.reason) for one in told]
+        )
+        if whole.ratings:
+            run.stage(RATINGS, Rating).replace(shard, [Row(one.id, one, ok=True) for one in ratings[shard]])
+        preferred = preferences_of(own, told, _NOBODY) if alone else []
+        pairs, _ = pairs_of(own, preferred, PairsConfig(), 0)
+        run.stage(PREFERENCES, Preference).replace(
+            shard, [Row(content_id("preference", one.prompt_id, one.a_id, one.b_id), one, ok=True) for one in preferred]
+        )
+        run.stage(Step.PAIRS, PreferencePair).replace(shard, [Row(one.id, one, ok=True) for one in pairs])
+
+
+def _by_shard(records: Iterable[R], place: Mapping[str, int]) -> Mapping[int, list[R]]:
+    found: defaultdict[int, list[R]] = defaultdict(list)
+    for one in records:
+        found[place[one.prompt_id]].append(one)  # type: ignore[union-attr]
+    return found

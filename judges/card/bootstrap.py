@@ -1,0 +1,98 @@
+"""Bootstrap intervals by prompt, for any figure that is a function of sums over rows.
+
+Rows of one prompt are not independent, so prompts are drawn and not rows (the cluster bootstrap; Davison and Hinkley 1997, section
+3.8). A figure is a function of the column sums of a matrix with a line a row: a share is hits over tries, a kappa a function of
+its table, an alpha of its coincidences. So a replicate is a product of its draw and the sums by prompt, and all of them are
+one matrix product. Knows no metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from judges.card.figures import Figure, unknown
+from tenet.ids import Json
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+LEVEL = 0.95
+FEWEST = 2
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """`replicates` draws of `prompts` prompts, with replacement, from a seed."""
+
+    prompts: int
+    replicates: int = 1000
+    seed: int = 0
+
+    @cached_property
+    def weights(self) -> Floats:
+        """How often each replicate drew each prompt: (replicates, prompts)."""
+        draw = np.random.default_rng(self.seed)
+        chances = np.full(self.prompts, 1.0 / self.prompts)
+        return draw.multinomial(self.prompts, chances, size=self.replicates).astype(np.float64)
+
+    def figure(
+        self,
+        rows: Floats,
+        groups: Ints,
+        statistic: Callable[[Floats], Floats],
+        *,
+        none: str,
+        count: int | None = None,
+        more: dict[str, Json] | None = None,
+    ) -> Figure:
+        """The figure `statistic` of the column sums of `rows` (n, m); `groups` (n,) are the prompts of the rows.
+
+        `statistic` takes sums (..., m) to values (...), NaN where it is not defined; `none` is the reason given where it is
+        not defined on all rows. The interval is that of the percentiles of the replicates in which it is defined, and is
+        left out where fewer than two prompts have rows or a tenth of the replicates do not define it.
+        """
+        units = len(rows) if count is None else count
+        if not len(rows):
+            return unknown(none)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(statistic(rows.sum(axis=0)))
+            if not np.isfinite(value):
+                return unknown(none, units)
+            low, high = self._interval(rows, groups, statistic)
+        return Figure(value, low, high, units, more=more or {})
+
+    def _interval(
+        self, rows: Floats, groups: Ints, statistic: Callable[[Floats], Floats]
+    ) -> tuple[float | None, float | None]:
+        there = np.unique(groups)
+        if len(there) < FEWEST:
+            return None, None
+        sums = np.zeros((self.prompts, rows.shape[1]))
+        np.add.at(sums, groups, rows)
+        return percentiles(np.asarray(statistic(self.weights[:, there] @ sums[there])))
+
+
+def percentiles(values: Floats) -> tuple[float | None, float | None]:
+    """The central 95 % of the replicates; None where more than a tenth of them are not defined."""
+    defined = values[np.isfinite(values)]
+    if len(defined) < 0.9 * len(values) or not len(defined):
+        return None, None
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def ratio(sums: Floats) -> Floats:
+    """First column over second: a share, or a weighted mean."""
+    return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def share(hits: Bools | Floats, weights: Floats | None = None) -> Floats:
+    """The rows of a share: (weight of a hit, weight)."""
+    of = np.ones(len(hits)) if weights is None else weights
+    return np.column_stack([of * hits, of])

@@ -1,0 +1,228 @@
+"""What every format of opinions is read into, and what a format is: one file, one line of the registry.
+
+An opinion has an annotator, a person or a model, and is about a `Comparison` (a prompt and two responses) or about one
+response alone (`Rated`). A judge's file that holds no texts gives `Keyed` opinions, which find their comparison in another
+file of the same set. A format says how rows become these; reading files, counting what was skipped, ids and places are
+`judges.formats.registry`'s. Knows no run folder and no column of any format.
+
+To add a format: a module with a `FORMAT`, a line in the registry, and a test with one row of each trap. A format that reads
+row by row gives `by_row(parse)`; one whose items span rows writes its own `read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tenet.reading.clean import NOTHING, Cleaning, clean, clean_turns
+from tenet.reading.rows import Rows
+from tenet.reading.turns import Unreadable, kind_of
+from tenet.records import Choice, Label, Message, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one annotator said of a comparison.
+
+    `choice` is told of the comparison's own a and b, whatever was shown first; None where there is no opinion, and then
+    `outcome` says why (UNPARSED, REFUSED, ERROR or LOW_MASS). `p_a` is P(a is better) where the annotator gave one. `shown_first` is a or
+    b, None where the order is not known. The rest as in `tenet.records.Label`.
+    """
+
+    annotator: str
+    choice: Choice | None
+    person: bool = True
+    outcome: Outcome | None = None
+    p_a: float | None = None
+    shown_first: Choice | None = None
+    strength: float | None = None
+    principle: str | None = None
+    time: str | None = None
+    inclusion_probability: float = 1.0
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.choice is None) != (self.outcome is not None):
+            raise ValueError("an opinion has a choice, or an outcome that says why there is none")
+        if self.outcome is not None and self.outcome.is_opinion:
+            raise ValueError(f"{self.outcome} says who won: give it as a choice")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response and the model that wrote it, where the file says so."""
+
+    text: str
+    policy: str = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A prompt, two responses, and what was said of them. `key` is the file's own name for the row, for `Keyed` opinions to find it."""
+
+    prompt: tuple[Message, ...]
+    a: Response
+    b: Response
+    opinions: tuple[Opinion, ...]
+    key: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Opinions about a comparison that another file of the same set holds, under the same `key`."""
+
+    key: str
+    opinions: tuple[Opinion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one annotator said of one response under one principle: `value` between `low` and `high`; a yes or no is 1 or 0."""
+
+    annotator: str
+    principle: str
+    value: float
+    low: float = 0.0
+    high: float = 1.0
+    person: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A prompt, one response, and what was said of it alone."""
+
+    prompt: tuple[Message, ...]
+    response: Response
+    scores: tuple[Score, ...]
+    tags: tuple[str, ...] = ()
+
+
+Item = Comparison | Keyed | Rated | Label
+"""What a row holds. A `Label` is for formats that bring all of its fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that could not be read, and why; the reason quotes no text of the row. `hint` is the cure, where there is one."""
+
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a file's columns become Tenet's: `names` maps ours to theirs, `ignored` are theirs unwanted."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
+
+    def row(self, row: Mapping[str, object]) -> dict[str, object]:
+        """Return the row under our names."""
+        theirs = {column: name for name, column in self.names.items()}
+        return {theirs.get(name, name): value for name, value in row.items() if name not in self.ignored}
+
+
+@dataclass
+class Source:
+    """A file being read, the name that its judge was given on the command line ("" for none), and the mapping of its columns.
+
+    `cleaning` adds up what readers cleaned, as far as they tell.
+    """
+
+    rows: Rows
+    path: Path
+    judge: str = ""
+    columns: Columns = field(default_factory=Columns)
+    cleaning: Cleaning = NOTHING
+
+
+Read = Callable[[Source], Iterator[tuple[int, Item | Skipped]]]
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format. `recognises` is asked with the first row's columns; `read` gives what each place holds, or why it was skipped.
+
+    `verdicts` says that the file holds verdicts of a judge (perhaps with people's labels beside them), which go into a run;
+    `labels` that it holds opinions of people about comparisons.
+    """
+
+    name: str
+    summary: str
+    recognises: Callable[[frozenset[str]], bool]
+    read: Read
+    labels: bool = False
+    verdicts: bool = False
+    ratings: bool = False
+
+
+def by_row(parse: Callable[[Row, Source], Item]) -> Read:
+    """A reader that makes one item of each row; `parse` raises `Unreadable` for a row that it cannot take."""
+
+    def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
+        for raw in source.rows:
+            if raw.problem or not isinstance(raw.value, Mapping):
+                yield raw.place, Skipped(raw.problem or f"expected a row with columns, found {kind_of(raw.value)}")
+                continue
+            try:
+                yield raw.place, parse(raw.value, source)
+            except Unreadable as error:
+                yield raw.place, Skipped(str(error))
+
+    return read
+
+
+_MISSING: Final = object()
+
+
+def value_of(row: Row, name: str) -> object:
+    """What a column holds.
+
+    Raises:
+        Unreadable: the row has no such column.
+    """
+    value = row.get(name, _MISSING)
+    if value is _MISSING:
+        raise Unreadable(f"no `{name}`")
+    return value
+
+
+def text_of(row: Row, name: str) -> str:
+    """The text of a column, cleaned.
+
+    Raises:
+        Unreadable: there is no such column, or it holds no text.
+    """
+    value = value_of(row, name)
+    if not isinstance(value, str):
+        raise Unreadable(f"{name}: is {kind_of(value)} and not text")
+    return clean(value)[0]
+
+
+def choice_of(row: Row, name: str, known: Mapping[object, Choice]) -> Choice:
+    """What a column chooses, by the words or numbers that the format uses; a truth value is never one of them.
+
+    Raises:
+        Unreadable: it holds something else.
+    """
+    value = value_of(row, name)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value not in known:
+        told = kind_of(value) if isinstance(value, bool) or not isinstance(value, str | int) else repr(value)[:20]
+        raise Unreadable(f"{name}: is {told}; expected one of {', '.join(str(one) for one in known)}")
+    return known[value]
+
+
+def user_turn(text: str) -> tuple[Message, ...]:
+    """A prompt of one user's turn.
+
+    Raises:
+        Unreadable: the text is empty.
+    """
+    turns, _ = clean_turns([Message("user", text)])
+    if not turns[0].content.strip():
+        raise Unreadable("the prompt is empty")
+    return turns
