@@ -29,6 +29,7 @@ from tenet.records import (
     Finish,
     Judgement,
     Label,
+    Message,
     Outcome,
     Preference,
     PreferencePair,
@@ -42,9 +43,15 @@ from tenet.runs import Fingerprint, Row, Run, versions
 
 RATINGS: Final = "ratings"
 ORDER_UNKNOWN: Final = "order of showing not recorded"
-_OUTCOMES: Final = {Choice.A: Outcome.FIRST, Choice.B: Outcome.SECOND, Choice.TIE: Outcome.TIE, Choice.SKIP: Outcome.REFUSED}
+_OUTCOMES: Final = {
+    Choice.A: Outcome.FIRST,
+    Choice.B: Outcome.SECOND,
+    Choice.TIE: Outcome.TIE,
+    Choice.SKIP: Outcome.REFUSED,
+}
 _NOBODY: Final = Constitution("recorded", "", "", "", ())
-R = TypeVar("R", Prompt, Sample, Judgement, Rating, Preference, PreferencePair)
+R = TypeVar("R", Prompt, Sample, Judgement, Rating)
+OfPrompt = TypeVar("OfPrompt", Sample, Judgement, Rating)
 
 
 @dataclass
@@ -95,7 +102,9 @@ def assemble(readings: Sequence[Reading], *, strict: bool = True) -> Recorded:
     for reading in readings:
         for place, item in reading.items:
             if isinstance(item, Keyed) and not made.attach(item):
-                made.found.unmatched.append(reading.rows.problem(place, "no file of the set holds the row that this is about"))
+                made.found.unmatched.append(
+                    reading.rows.problem(place, "no file of the set holds the row that this is about")
+                )
     if made.found.unmatched and (strict or not made.found.prompts):
         hint = "give the file that holds the texts with --labels FILE"
         shown = [*made.found.unmatched[:5], Problem(f"{len(made.found.unmatched):,} in all", hint=hint)]
@@ -158,8 +167,8 @@ class _Assembly:
         self._judge(prompt_id(comparison.prompt), ids, item.opinions)
         return True
 
-    def _prompt(self, turns: Sequence[object], tags: tuple[str, ...], reading: Reading, place: int) -> str:
-        prompt = Prompt.of(turns, tags=tags, source=reading.rows.where(place))  # type: ignore[arg-type]
+    def _prompt(self, turns: Sequence[Message], tags: tuple[str, ...], reading: Reading, place: int) -> str:
+        prompt = Prompt.of(turns, tags=tags, source=reading.rows.where(place))
         self.found.prompts.setdefault(prompt.id, prompt)
         return prompt.id
 
@@ -255,11 +264,12 @@ def _write(run: Run, whole: Recorded) -> None:
     """Publish all stages, shard by shard."""
     prompts = list(whole.prompts.values())
     place = {prompt.id: number // PROMPTS_PER_SHARD for number, prompt in enumerate(prompts)}
-    samples, judgements, ratings = (
-        _by_shard(records, place) for records in (whole.samples.values(), whole.judgements.values(), whole.ratings.values())
-    )
+    samples = _by_shard(whole.samples.values(), place)
+    judgements = _by_shard(whole.judgements.values(), place)
+    ratings = _by_shard(whole.ratings.values(), place)
     alone = len(whole.judges) == 1
-    for shard in range(-(-len(prompts) // PROMPTS_PER_SHARD)):
+    last = len(prompts) - 1
+    for shard in range(last // PROMPTS_PER_SHARD + 1):
         start = shard * PROMPTS_PER_SHARD
         own = prompts[start : start + PROMPTS_PER_SHARD]
         run.stage(Step.PROMPTS, Prompt).replace(
@@ -280,8 +290,8 @@ def _write(run: Run, whole: Recorded) -> None:
         run.stage(Step.PAIRS, PreferencePair).replace(shard, [Row(one.id, one, ok=True) for one in pairs])
 
 
-def _by_shard(records: Iterable[R], place: Mapping[str, int]) -> Mapping[int, list[R]]:
-    found: defaultdict[int, list[R]] = defaultdict(list)
+def _by_shard(records: Iterable[OfPrompt], place: Mapping[str, int]) -> Mapping[int, list[OfPrompt]]:
+    found: defaultdict[int, list[OfPrompt]] = defaultdict(list)
     for one in records:
-        found[place[one.prompt_id]].append(one)  # type: ignore[union-attr]
+        found[place[one.prompt_id]].append(one)
     return found

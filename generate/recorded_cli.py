@@ -24,14 +24,28 @@ def verdicts() -> None:
     "  tenet verdicts import gpt-3.5-turbo-testset-v1.json --labels testset-v1.json --to runs/pandalm",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The run's folder, new or imported before.")
+@click.option(
+    "--to", "target", required=True, type=click.Path(path_type=Path), help="The run's folder, new or imported before."
+)
 @click.option("--format", "form", default=AUTO, show_default=True, help="auto, or one of the formats below.")
-@click.option("--labels", multiple=True, type=click.Path(path_type=Path), help="Files with people's labels, and the texts where FILES hold none.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Files with people's labels, and the texts where FILES hold none.",
+)
 @click.option("--judge", default="", metavar="NAME", help="Who judged, where the files do not say.")
 @click.option("--lenient", is_flag=True, help="Skip and count rows that cannot be read, instead of stopping.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def import_command(
-    files: tuple[Path, ...], target: Path, form: str, labels: tuple[Path, ...], judge: str, *, lenient: bool, as_json: bool
+    files: tuple[Path, ...],
+    target: Path,
+    form: str,
+    labels: tuple[Path, ...],
+    judge: str,
+    *,
+    lenient: bool,
+    as_json: bool,
 ) -> None:
     """Import recorded verdicts, with the labels of people beside them, into a run folder, all of them or nothing.
 
@@ -46,7 +60,12 @@ def import_command(
     readings += [read_file(file, judge=judge, strict=strict) for file in labels]
     found = assemble(readings, strict=strict)
     words = [str(part) for part in (*files, "--to", target, *(part for file in labels for part in ("--labels", file)))]
-    whole = write_run(target, found, [file.name for file in (*files, *labels)], command=shlex.join(["tenet", "verdicts", "import", *words]))
+    whole = write_run(
+        target,
+        found,
+        [file.name for file in (*files, *labels)],
+        command=shlex.join(["tenet", "verdicts", "import", *words]),
+    )
     for reading in readings:
         for line in reading.lines():
             console.say(line)

@@ -50,7 +50,9 @@ def cohen_kappa(one: Ints, other: Ints, groups: Ints, draws: Resampler, weights:
     if not both.any():
         return unknown("no pair has an opinion of both")
     rows = tables(one[both], other[both], None if weights is None else weights[both])
-    return draws.figure(rows, groups[both], kappa_of, none="both gave the same single answer throughout, so chance explains all")
+    return draws.figure(
+        rows, groups[both], kappa_of, none="both gave the same single answer throughout, so chance explains all"
+    )
 
 
 def counts_of(opinions: Ints) -> Ints:
@@ -65,7 +67,9 @@ def krippendorff_alpha(opinions: Ints, groups: Ints, draws: Resampler) -> Figure
     counts, own = counts[several], groups[several]
     if not len(counts):
         return unknown("no pair has two opinions")
-    return draws.figure(coincidences(counts), own, alpha_of, none="all opinions are the same, so nothing can be told from chance")
+    return draws.figure(
+        coincidences(counts), own, alpha_of, none="all opinions are the same, so nothing can be told from chance"
+    )
 
 
 def coincidences(counts: Floats) -> Floats:
@@ -73,7 +77,7 @@ def coincidences(counts: Floats) -> Floats:
     values = counts.sum(axis=1)
     pairs = counts[:, :, None] * counts[:, None, :]
     pairs[:, range(CODES), range(CODES)] -= counts
-    return (pairs / (values - 1.0)[:, None, None]).reshape(len(counts), -1)
+    return np.asarray((pairs / (values - 1.0)[:, None, None]).reshape(len(counts), -1))
 
 
 def alpha_of(sums: Floats) -> Floats:
@@ -104,15 +108,23 @@ def fleiss_kappa(opinions: Ints, groups: Ints, draws: Resampler) -> Figure:
         chance = ((sums[..., :CODES] / n[..., None]) ** 2).sum(axis=-1)
         return np.asarray(np.where(chance < 1.0, (seen - chance) / (1.0 - chance), np.nan))
 
-    return draws.figure(rows, groups[full], statistic, none="all opinions are the same, so nothing can be told from chance")
+    return draws.figure(
+        rows, groups[full], statistic, none="all opinions are the same, so nothing can be told from chance"
+    )
 
 
-def majority(opinions: Ints) -> Ints:
-    """What most annotators of each item say; `NONE` where no single answer has the most votes."""
-    counts = counts_of(opinions)
+def majority(counts: Ints) -> Ints:
+    """What most say, of counts by code (items, 3); `NONE` where no single answer has the most votes."""
     most = counts.max(axis=1)
     alone = (counts == most[:, None]).sum(axis=1) == 1
     return np.where(alone & (most > 0), counts.argmax(axis=1), NONE)
+
+
+def _without(counts: Ints, own: Ints) -> Ints:
+    """The counts of the others, for items on which `own` (n,) are opinions that were counted."""
+    rest = counts.copy()
+    rest[np.arange(len(own)), own] -= 1
+    return rest
 
 
 def human_ceiling(opinions: Ints, groups: Ints, draws: Resampler) -> Figure:
@@ -120,17 +132,18 @@ def human_ceiling(opinions: Ints, groups: Ints, draws: Resampler) -> Figure:
 
     At least two others: a single other annotator would make this plain agreement.
     """
-    if opinions.shape[1] < 3:
-        return unknown("fewer than three annotators: leave-one-out needs a majority of the others")
+    counts = counts_of(opinions)
     rows: list[Floats] = []
-    own: list[Ints] = []
+    groups_of: list[Ints] = []
     for place in range(opinions.shape[1]):
-        others = np.delete(opinions, place, axis=1)
-        rest = np.where((others != NONE).sum(axis=1) >= 2, majority(others), NONE)
-        told = (opinions[:, place] != NONE) & (rest != NONE)
-        rows.append(share(opinions[told, place] == rest[told]))
-        own.append(groups[told])
-    return draws.figure(np.concatenate(rows), np.concatenate(own), ratio, none="no pair has three opinions")
+        told = (opinions[:, place] != NONE) & (counts.sum(axis=1) >= 3)
+        own = opinions[told, place]
+        rest = majority(_without(counts[told], own))
+        rows.append(share(own[rest != NONE] == rest[rest != NONE]))
+        groups_of.append(groups[told][rest != NONE])
+    if not sum(len(one) for one in rows):
+        return unknown("no pair has opinions of three annotators: leave-one-out needs a majority of the others")
+    return draws.figure(np.concatenate(rows), np.concatenate(groups_of), ratio, none="")
 
 
 def alt_test(said: Ints, opinions: Ints, *, epsilon: float = 0.1, level: float = 0.05) -> Figure:
@@ -143,27 +156,25 @@ def alt_test(said: Ints, opinions: Ints, *, epsilon: float = 0.1, level: float =
     """
     from scipy import stats
 
-    if opinions.shape[1] < 2:
-        return unknown("fewer than two annotators")
+    counts = counts_of(opinions)
     p_values: list[float] = []
     advantages: list[float] = []
     for place in range(opinions.shape[1]):
-        others = np.delete(opinions, place, axis=1)
-        told = (opinions[:, place] != NONE) & (others != NONE).any(axis=1) & (said != NONE)
+        told = (opinions[:, place] != NONE) & (counts.sum(axis=1) >= 2) & (said != NONE)
         if told.sum() < FEWEST_ITEMS:
             continue
-        heard = others[told] != NONE
-        judge = ((others[told] == said[told, None]) & heard).sum(axis=1) / heard.sum(axis=1)
-        person = ((others[told] == opinions[told, place, None]) & heard).sum(axis=1) / heard.sum(axis=1)
-        judge_wins, person_wins = (judge >= person).astype(float), (person >= judge).astype(float)
-        advantages.append(float(judge_wins.mean()))
-        gap = person_wins - judge_wins
+        own = opinions[told, place]
+        rest = _without(counts[told], own)
+        here, others = np.arange(len(own)), rest.sum(axis=1)
+        judge, person = rest[here, said[told]] / others, rest[here, own] / others
+        advantages.append(float((judge >= person).mean()))
+        gap = (person >= judge).astype(float) - (judge >= person)
         if gap.std() == 0.0:
             p_values.append(0.0 if gap.mean() < epsilon else 1.0)
         else:
             p_values.append(float(stats.ttest_1samp(gap, epsilon, alternative="less").pvalue))
     if not p_values:
-        return unknown(f"fewer than {FEWEST_ITEMS} pairs with opinions of two annotators and the judge")
+        return unknown(f"fewer than {FEWEST_ITEMS} pairs with opinions of two annotators and of the judge")
     rejected = _benjamini_yekutieli(p_values, level)
     rate = sum(rejected) / len(rejected)
     more = {"epsilon": epsilon, "advantage": float(np.mean(advantages)), "passes": rate >= 0.5}
@@ -179,4 +190,6 @@ def _benjamini_yekutieli(p_values: Sequence[float], level: float) -> list[bool]:
 def right_where_agreed(one: Ints, other: Ints, truth: Ints, groups: Ints, draws: Resampler) -> Figure:
     """Of the pairs where two judges say the same, the share on which they are right."""
     same: Bools = (one == other) & (one != NONE) & (truth != NONE)
-    return draws.figure(share(one[same] == truth[same]), groups[same], ratio, none="the two never agree on a labelled pair")
+    return draws.figure(
+        share(one[same] == truth[same]), groups[same], ratio, none="the two never agree on a labelled pair"
+    )

@@ -3,7 +3,8 @@
 Rows of one prompt are not independent, so prompts are drawn and not rows (the cluster bootstrap; Davison and Hinkley 1997, section
 3.8). A figure is a function of the column sums of a matrix with a line a row: a share is hits over tries, a kappa a function of
 its table, an alpha of its coincidences. So a replicate is a product of its draw and the sums by prompt, and all of them are
-one matrix product. Knows no metric.
+one matrix product. Beyond `MOST_UNITS` prompts, random blocks of prompts are drawn in their place, so that the work does not grow with
+the run. Knows no metric.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Bools = NDArray[np.bool_]
 
 LEVEL = 0.95
 FEWEST = 2
+MOST_UNITS = 2000
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,23 @@ class Resampler:
 
     @cached_property
     def weights(self) -> Floats:
-        """How often each replicate drew each prompt: (replicates, prompts)."""
+        """How often each replicate drew each unit: (replicates, units)."""
         draw = np.random.default_rng(self.seed)
-        chances = np.full(self.prompts, 1.0 / self.prompts)
-        return draw.multinomial(self.prompts, chances, size=self.replicates).astype(np.float64)
+        chances = np.full(self.units, 1.0 / self.units)
+        return draw.multinomial(self.units, chances, size=self.replicates).astype(np.float64)
+
+    @property
+    def units(self) -> int:
+        """What is drawn: prompts, or as many blocks of them."""
+        return max(1, min(self.prompts, MOST_UNITS))
+
+    @cached_property
+    def unit_of(self) -> Ints:
+        """The unit of each prompt."""
+        if self.prompts <= MOST_UNITS:
+            return np.arange(self.prompts, dtype=np.int64)
+        shuffled = np.random.default_rng([self.seed, 1]).permutation(self.prompts)
+        return (shuffled % MOST_UNITS).astype(np.int64)
 
     def figure(
         self,
@@ -70,11 +85,12 @@ class Resampler:
     def _interval(
         self, rows: Floats, groups: Ints, statistic: Callable[[Floats], Floats]
     ) -> tuple[float | None, float | None]:
-        there = np.unique(groups)
+        units = self.unit_of[groups]
+        there = np.unique(units)
         if len(there) < FEWEST:
             return None, None
-        sums = np.zeros((self.prompts, rows.shape[1]))
-        np.add.at(sums, groups, rows)
+        sums = np.zeros((self.units, rows.shape[1]))
+        np.add.at(sums, units, rows)
         return percentiles(np.asarray(statistic(self.weights[:, there] @ sums[there])))
 
 

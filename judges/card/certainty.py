@@ -1,7 +1,7 @@
 """How far a judge's probabilities can be taken at their word: Brier score, log loss, expected calibration error.
 
-Pure functions of P(a better) and of whether people prefer a, over pairs where people name a winner. Every pair is counted told both
-ways round, (p, y) and (1 - p, 1 - y), since which response is called a is arbitrary. Knows no record.
+Pure functions of P(a better) and of whether people prefer a, over pairs where people name a winner. None of them depends on which
+response is called a. Knows no record.
 """
 
 from __future__ import annotations

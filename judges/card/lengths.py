@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from judges.card.agreement import A, B, NONE, TIE
-from judges.card.bootstrap import Floats, Ints, Resampler, percentiles, ratio, share
+from judges.card.agreement import NONE, TIE, A, B
+from judges.card.bootstrap import Floats, Ints, Resampler, ratio, share
 from judges.card.figures import Figure, unknown
 
-_STEPS = 12
 _LARGEST = 15.0
 
 
 def longer_rate(said: Ints, gap: Floats, groups: Ints, draws: Resampler) -> Figure:
     """Share of winners that are the longer response, over pairs of unequal length; `gap` is the length of a less that of b."""
     known = (said != NONE) & (said != TIE) & (gap != 0)
-    return draws.figure(share((said[known] == A) == (gap[known] > 0)), groups[known], ratio, none="no winner among pairs of unequal length")
+    return draws.figure(
+        share((said[known] == A) == (gap[known] > 0)),
+        groups[known],
+        ratio,
+        none="no winner among pairs of unequal length",
+    )
 
 
 def longer_excess(said: Ints, truth: Ints, gap: Floats, groups: Ints, draws: Resampler) -> Figure:
@@ -24,7 +30,9 @@ def longer_excess(said: Ints, truth: Ints, gap: Floats, groups: Ints, draws: Res
     longer = gap[both] > 0
     excess = ((said[both] == A) == longer).astype(float) - ((truth[both] == A) == longer)
     rows = np.column_stack([excess, np.ones(len(excess))])
-    return draws.figure(rows, groups[both], ratio, none="no pair of unequal length has a winner by the judge and by people")
+    return draws.figure(
+        rows, groups[both], ratio, none="no pair of unequal length has a winner by the judge and by people"
+    )
 
 
 def length_bias(said: Ints, truth: Ints, gap: Floats, groups: Ints, draws: Resampler) -> Figure:
@@ -46,33 +54,43 @@ def length_bias(said: Ints, truth: Ints, gap: Floats, groups: Ints, draws: Resam
     count = len(named_a)
     if np.linalg.matrix_rank(inputs) < inputs.shape[1]:
         return unknown("length and the labels of people say the same thing", count)
-    point = fit_logits(inputs, named_a, np.ones((1, count)))[0]
-    if not np.isfinite(point).all():
+    found = _fit(inputs, named_a)
+    if found is None:
         return unknown("the judge's verdicts follow from the labels or the lengths without exception", count)
-    own = groups[known]
-    if len(np.unique(own)) < 2:
-        return Figure(float(point[1]), count=count)
-    low, high = percentiles(fit_logits(inputs, named_a, draws.weights[:, own])[:, 1])
-    return Figure(float(point[1]), low, high, count)
+    rows, statistic = one_step(inputs, named_a, found)
+    return draws.figure(rows, groups[known], statistic, none="")
 
 
-def fit_logits(inputs: Floats, outcomes: Floats, weights: Floats) -> Floats:
-    """Coefficients of many weighted logistic regressions at once, by Newton's method: inputs (n, k), weights (r, n), to (r, k).
-
-    NaN where a fit does not settle within finite log-odds, as when the outcomes can be told without error. One fit equals
-    statsmodels' to 1e-8 (tested); a thousand are one matrix product a step.
+def one_step(inputs: Floats, outcomes: Floats, found: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """Rows and statistic by which a logistic fit is resampled: one Newton step from the fit on all rows, with the scores and
+    curvatures of a replicate (the one-step bootstrap; Shao and Tu 1995, section 8.4). Gives the second coefficient.
     """
-    runs, width = len(weights), inputs.shape[1]
-    found = np.zeros((runs, width))
-    products = (inputs[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)
-    settled = np.zeros(runs, dtype=bool)
-    for _ in range(4 * _STEPS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(found @ inputs.T, -30.0, 30.0)))
-        slope = (weights * (outcomes - p)) @ inputs
-        curve = ((weights * p * (1.0 - p)) @ products).reshape(runs, width, width) + 1e-10 * np.eye(width)
-        step = np.linalg.solve(curve, slope[:, :, None])[:, :, 0]
-        found = np.clip(found + np.clip(step, -2.0, 2.0), -2 * _LARGEST, 2 * _LARGEST)
-        settled = np.abs(step).max(axis=1) < 1e-9
-        if settled.all():
-            break
-    return np.where((settled & (np.abs(found).max(axis=1) < _LARGEST))[:, None], found, np.nan)
+    width = inputs.shape[1]
+    p = 1.0 / (1.0 + np.exp(-(inputs @ found)))
+    curves = (p * (1.0 - p))[:, None] * (inputs[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)
+    rows = np.column_stack([(outcomes - p)[:, None] * inputs, curves])
+
+    def statistic(sums: Floats) -> Floats:
+        curve = sums[..., width:].reshape(*sums.shape[:-1], width, width)
+        step = np.linalg.solve(curve + 1e-12 * np.eye(width), sums[..., :width, None])[..., 0]
+        return np.asarray(found[1] + step[..., 1])
+
+    return rows, statistic
+
+
+def _fit(inputs: Floats, outcomes: Floats) -> Floats | None:
+    """The coefficients; None where there are none that are finite, as when the outcomes follow without exception."""
+    import warnings
+
+    from statsmodels.discrete.discrete_model import Logit
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            fit = Logit(outcomes, inputs).fit(disp=0, maxiter=100)
+        except (PerfectSeparationError, np.linalg.LinAlgError):
+            return None
+    found = np.asarray(fit.params, dtype=np.float64)
+    settled = bool(fit.mle_retvals["converged"]) and np.isfinite(found).all() and np.abs(found).max() < _LARGEST
+    return found if settled else None

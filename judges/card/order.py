@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from judges.card.agreement import A, B, NONE, TIE
+from judges.card.agreement import NONE, A, B
 from judges.card.bootstrap import Bools, Floats, Ints, Resampler, ratio, share
 from judges.card.figures import Figure, unknown
 
@@ -28,7 +28,9 @@ def flip_rate(shown_a: Ints, shown_b: Ints, groups: Ints, draws: Resampler) -> F
 def consistency_of_opinions(shown_a: Ints, shown_b: Ints, groups: Ints, draws: Resampler) -> Figure:
     """The same among questions that have an opinion in both orders."""
     both = (shown_a != NONE) & (shown_b != NONE)
-    return draws.figure(share(shown_a[both] == shown_b[both]), groups[both], ratio, none="no question has an opinion in both orders")
+    return draws.figure(
+        share(shown_a[both] == shown_b[both]), groups[both], ratio, none="no question has an opinion in both orders"
+    )
 
 
 def first_slot_rate(shown_a: Ints, shown_b: Ints, groups: Ints, draws: Resampler) -> Figure:
@@ -41,7 +43,7 @@ def first_slot_rate(shown_a: Ints, shown_b: Ints, groups: Ints, draws: Resampler
     from scipy import stats
 
     firsts = int((shown_a == A).sum() + (shown_b == B).sum())
-    decided = int((shown_a < TIE).sum() + (shown_b < TIE).sum() - (shown_a == NONE).sum() - (shown_b == NONE).sum())
+    decided = int(np.isin(shown_a, (A, B)).sum() + np.isin(shown_b, (A, B)).sum())
     p_value = float(stats.binomtest(firsts, decided).pvalue) if decided else None
     rows = np.concatenate([share(shown_a == A), share(shown_b == B)])
     return draws.figure(

@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from judges.formats.base import Comparison, Format, Opinion, Response, Row, Source, by_row, choice_of, text_of, user_turn
+from judges.formats.base import (
+    Comparison,
+    Format,
+    Opinion,
+    Response,
+    Row,
+    Source,
+    by_row,
+    choice_of,
+    text_of,
+    user_turn,
+)
 from tenet.errors import UsageError
 from tenet.reading.turns import Unreadable
 from tenet.records import Choice, Outcome
@@ -25,8 +36,8 @@ _ORDERS: Final = {"swap = False": Choice.A, "swap = True": Choice.B}
 def labelled(row: Row, _: Source) -> Comparison:
     """A row of a dataset, with the experts' label."""
     label = Opinion(EXPERT, choice_of(row, "label", _LABELS))
-    sides = (Response(text_of(row, name)) for name in ("output_1", "output_2"))
-    return Comparison(user_turn(text_of(row, "input")), *sides, opinions=(label,))
+    a, b = (Response(text_of(row, name)) for name in ("output_1", "output_2"))
+    return Comparison(user_turn(text_of(row, "input")), a, b, (label,))
 
 
 def judged(row: Row, source: Source) -> Comparison:
@@ -60,7 +71,14 @@ def _verdict(judge: str, told: object, first: Choice) -> Opinion:
         raise Unreadable("results: a verdict has no winner")
     winner = told["winner"]
     if winner is None or winner == "None":
-        return Opinion(judge, None, person=False, outcome=Outcome.UNPARSED, shown_first=first, reason="no verdict in the recorded text")
+        return Opinion(
+            judge,
+            None,
+            person=False,
+            outcome=Outcome.UNPARSED,
+            shown_first=first,
+            reason="no verdict in the recorded text",
+        )
     return Opinion(judge, choice_of(told, "winner", _LABELS), person=False, shown_first=first)
 
 

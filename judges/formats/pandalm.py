@@ -45,10 +45,10 @@ def labelled(row: Row, _: Source) -> Comparison:
     more = text_of(row, "input")
     models = text_of(row, "cmp_key").split("_", 1) if "cmp_key" in row else []
     policies = models if len(models) == 2 else ["given", "given"]
-    sides = (Response(_response(row, f"response{n + 1}"), policies[n]) for n in (0, 1))
+    a, b = (Response(_response(row, f"response{n + 1}"), policies[n]) for n in (0, 1))
     opinions = tuple(Opinion(name, choice_of(row, name, _LABELS)) for name in _ANNOTATORS)
     prompt = user_turn(f"{request}\n\n{more}" if more.strip() else request)
-    return Comparison(prompt, *sides, opinions=opinions, key=_key(row))
+    return Comparison(prompt, a, b, opinions, _key(row))
 
 
 def judged(row: Row, source: Source) -> Keyed:

@@ -20,7 +20,10 @@ def labels() -> None:
     """Bring in labels of people, to check or to blend with a judge's."""
 
 
-@labels.command("import", epilog=f"{FORMAT_LIST}\n\nExample: tenet labels import labels.csv --to runs/support --map annotator=worker")
+@labels.command(
+    "import",
+    epilog=f"{FORMAT_LIST}\n\nExample: tenet labels import labels.csv --to runs/support --map annotator=worker",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--to", "target", required=True, type=click.Path(path_type=Path), help="A run's folder, or a .jsonl file."
@@ -31,7 +34,14 @@ def labels() -> None:
 @click.option("--lenient", is_flag=True, help="Skip and count rows that cannot be read, instead of stopping.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def import_command(
-    file: Path, target: Path, pairs: tuple[str, ...], ignore: tuple[str, ...], form: str, *, lenient: bool, as_json: bool
+    file: Path,
+    target: Path,
+    pairs: tuple[str, ...],
+    ignore: tuple[str, ...],
+    form: str,
+    *,
+    lenient: bool,
+    as_json: bool,
 ) -> None:
     """Import a file of labels (JSONL, JSON, CSV, TSV or Parquet), all of it or nothing.
 

@@ -83,9 +83,7 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
     return Parsed(with_id(label), (), reader.cleaning)
 
 
-def labels_of(
-    item: Comparison, *, source: str = "", response_ids: tuple[str, str] | None = None
-) -> tuple[Label, ...]:
+def labels_of(item: Comparison, *, source: str = "", response_ids: tuple[str, str] | None = None) -> tuple[Label, ...]:
     """The labels of people among the opinions on a comparison; an opinion withheld is a skip.
 
     `response_ids` are those of a and b in a run, for sets in which two rows have the same texts.
@@ -155,7 +153,8 @@ def label_to_judgement(
     """Tell a label as a judgement of the judge `human:ANNOTATOR`, in the order of showing (unknown: a first).
 
     `sample_id` finds the id of a response from the prompt's id and its text, as a run knows it, or None;
-    without it responses are called by `response_id`. Ids that the label itself gives and that are among `ids` come first. A skip is an opinion withheld (REFUSED).
+    without it responses are called by `response_id`. Ids that the label itself gives and that are among `ids` come
+    first. A skip is an opinion withheld (REFUSED).
 
     Returns:
         None where `sample_id` does not know one of the responses.
