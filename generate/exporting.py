@@ -15,6 +15,7 @@ from generate.export import ExportReport, ExportSource, PairRow, RevisionRow, ex
 from generate.export.card import write_card
 from generate.prompt_shards import PromptShards
 from generate.report.data import gather
+from generate.report.judgecard import sentence
 from generate.revision_chain import chains_of, rounds_of, stage_name
 from generate.revision_pairs import PAIRS as REVISION_PAIRS
 from generate.revision_pairs import PREFERENCES as REVISION_PREFERENCES
@@ -94,7 +95,9 @@ def export_run(run: Run, formats: Sequence[str], folder: Path) -> tuple[ExportRe
         provenance=provenance(run),
     )
     reports = export_dataset(source, formats, folder)
-    write_card(folder, gather(run.path), reports, source.provenance, pocket=uses_pocket(run.config))
+    data = gather(run.path)
+    anchors = sentence(data.judge_cards)
+    write_card(folder, data, reports, source.provenance, anchors=anchors, pocket=uses_pocket(run.config))
     return reports
 
 

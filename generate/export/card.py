@@ -19,7 +19,7 @@ from tenet.runs import atomic
 
 if TYPE_CHECKING:
     from generate.export import ExportReport
-    from generate.report.model import FunnelStep, Rate, ReportData
+    from generate.report.model import CardRow, FunnelStep, Rate, ReportData
 
 CARD = "README.md"
 _MOST_BINS = 10
@@ -134,8 +134,9 @@ def _trust(data: ReportData, anchors: str) -> list[str]:
         lines.append(f"Label mass, P(A) + P(B): median {mass.median:.3f}, lowest tenth below {mass.lowest_tenth:.3f}.")
     if (sides := data.lengths) is not None:
         lines.append(f"The longer response was chosen in {_rate(sides.longer_chosen)} of the pairs of unequal length.")
+    lines += [f"{inline(row.title)}: {inline(row.value)} ({inline(row.interval)})." for row in _measured(data)]
     parts = [
-        *([anchors] if anchors else []),
+        *([inline(anchors)] if anchors else []),
         *([bullet(lines)] if lines else []),
         *_margins(data),
     ]
@@ -143,6 +144,13 @@ def _trust(data: ReportData, anchors: str) -> list[str]:
         f"**{inline(notice.title)}.** {inline(notice.body)} {inline(notice.mend)}".rstrip() for notice in data.notices
     ]
     return parts + ([bullet(notices)] if notices else [])
+
+
+def _measured(data: ReportData) -> Iterator[CardRow]:
+    """The figures of the judge card that only labels of people give, where one judge made the labels."""
+    if len(data.judge_cards) == 1 and not data.judge_cards[0].stale:
+        wanted = ("cohen_kappa", "log_loss", "calibration_error", "length_bias")
+        yield from (row for row in data.judge_cards[0].rows if row.name in wanted and row.value)
 
 
 def _margins(data: ReportData) -> Iterator[str]:

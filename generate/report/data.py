@@ -14,6 +14,7 @@ from generate.context import Step
 from generate.report import facts
 from generate.report.findings import Findings
 from generate.report.headline import headline, standfirst, tiles
+from generate.report.judgecard import judge_cards_of
 from generate.report.measured import evaluation_of, trainings_of
 from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Revisions, Training
 from generate.report.notices import notices
@@ -29,6 +30,7 @@ from generate.report.source import (
     version_rows,
 )
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
+from judges.card.build import CARD
 from tenet.ids import Json
 from tenet.runs import Run
 
@@ -99,6 +101,7 @@ def _report(
         evaluation=numbers.evaluation,
         examples=examples(run),
         revisions=revisions,
+        judge_cards=judge_cards_of(read_json(run.path / CARD), verdicts.calls),
         costs=facts.costs(
             found, facts.model_name(judge.get("model")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)
         ),

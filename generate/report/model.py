@@ -360,6 +360,33 @@ class StageRow:
 
 
 @dataclass(frozen=True)
+class CardRow:
+    """One figure of a judge card in words: `value` is empty where it cannot be told, and `reason` then says why."""
+
+    name: str
+    title: str
+    meaning: str
+    value: str
+    interval: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class JudgeCard:
+    """One judge of a run's `card.json`. `labelled` pairs have labels of people, none for an unvalidated judge.
+
+    `stale`: the run was judged further since.
+    """
+
+    name: str
+    rows: tuple[CardRow, ...]
+    warnings: tuple[str, ...] = ()
+    labelled: int = 0
+    annotators: int = 0
+    stale: bool = False
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a page shows. Order and wording are the page's own."""
 
@@ -388,6 +415,7 @@ class ReportData:
     evaluation: Evaluation | None = None
     examples: tuple[Example, ...] = ()
     revisions: Revisions | None = None
+    judge_cards: tuple[JudgeCard, ...] = ()
     costs: tuple[CostRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
