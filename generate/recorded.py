@@ -100,6 +100,7 @@ def assemble(readings: Sequence[Reading], *, strict: bool = True) -> Recorded:
             elif isinstance(item, Label):
                 made.found.labels[item.id] = item
     for reading in readings:
+        made.begin()
         for place, item in reading.items:
             if isinstance(item, Keyed) and not made.attach(item):
                 made.found.unmatched.append(
@@ -184,7 +185,7 @@ class _Assembly:
         for one in opinions:
             if not one.person:
                 judgement = self._judgement(prompt, ids, one)
-                self.found.judgements[judgement.id] = judgement
+                _require_same(self.found.judgements.setdefault(judgement.id, judgement), judgement)
 
     def _judgement(self, prompt: str, ids: tuple[str, str], one: Opinion) -> Judgement:
         first = one.shown_first or Choice.A
@@ -207,6 +208,20 @@ class _Assembly:
         return judgement.flipped() if first is Choice.B else judgement
 
 
+def _require_same(held: Judgement, new: Judgement) -> None:
+    """One judge has one verdict on a question, however many files tell it.
+
+    Raises:
+        InvalidInput: it has two.
+    """
+    if (held.outcome, held.p_first) != (new.outcome, new.p_first):
+        hint = "name the judges apart with --judge NAME, or put them into runs of their own"
+        problem = Problem(f"{new.judge} said {held.outcome} in one and {new.outcome} in another", hint=hint)
+        raise InvalidInput(
+            "two files hold different verdicts of one judge on one question; nothing was written", [problem]
+        )
+
+
 def write_run(path: Path, found: Recorded, files: Sequence[str], *, command: str) -> Recorded:
     """Add what was recorded to the run at `path`, made where there is none; what it holds already stays as it is.
 
@@ -215,6 +230,7 @@ def write_run(path: Path, found: Recorded, files: Sequence[str], *, command: str
 
     Raises:
         FingerprintMismatch: the folder holds a run of another kind.
+        InvalidInput: the run holds another verdict of the same judge on the same question.
         RunLocked: a process is writing to it.
         StorageFailed: the disk is full or not writable.
     """
@@ -237,10 +253,13 @@ def write_run(path: Path, found: Recorded, files: Sequence[str], *, command: str
 
 def _merged(run: Run, found: Recorded) -> Recorded:
     """What the run holds, then what is new."""
+    judged = _held(run, Step.JUDGEMENTS, Judgement, found.judgements)
+    for name, one in found.judgements.items():
+        _require_same(judged[name], one)
     return Recorded(
         _in_place(run, found.prompts),
         _held(run, Step.SAMPLES, Sample, found.samples),
-        _held(run, Step.JUDGEMENTS, Judgement, found.judgements),
+        judged,
         _held(run, RATINGS, Rating, found.ratings),
     )
 

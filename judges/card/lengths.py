@@ -63,7 +63,7 @@ def length_bias(said: Ints, truth: Ints, gap: Floats, groups: Ints, draws: Resam
 
 def one_step(inputs: Floats, outcomes: Floats, found: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
     """Rows and statistic by which a logistic fit is resampled: one Newton step from the fit on all rows, with the scores and
-    curvatures of a replicate (the one-step bootstrap; Shao and Tu 1995, section 8.4). Gives the second coefficient.
+    curvatures of a replicate (the one-step bootstrap of M-estimators; Shao and Tu 1995). Gives the second coefficient.
     """
     width = inputs.shape[1]
     p = 1.0 / (1.0 + np.exp(-(inputs @ found)))

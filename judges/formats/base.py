@@ -177,6 +177,8 @@ def by_row(parse: Callable[[Row, Source], Item]) -> Read:
 
 
 _MISSING: Final = object()
+_QUOTED: Final = 12
+"""The longest value that an error message quotes: longer ones may be somebody's words."""
 
 
 def value_of(row: Row, name: str) -> object:
@@ -210,8 +212,9 @@ def choice_of(row: Row, name: str, known: Mapping[object, Choice]) -> Choice:
         Unreadable: it holds something else.
     """
     value = value_of(row, name)
-    if isinstance(value, bool) or not isinstance(value, str | int) or value not in known:
-        told = kind_of(value) if isinstance(value, bool) or not isinstance(value, str | int) else repr(value)[:20]
+    plain = isinstance(value, str | int) and not isinstance(value, bool)
+    if not plain or value not in known:
+        told = repr(value) if plain and len(str(value)) <= _QUOTED else "a text" if plain else kind_of(value)
         raise Unreadable(f"{name}: is {told}; expected one of {', '.join(str(one) for one in known)}")
     return known[value]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from judges.card import agreement, certainty, cycles, lengths, order, principles
-from judges.card.agreement import A, B, NONE, TIE
+from judges.card.agreement import NONE, TIE, A, B
 from judges.card.bootstrap import MOST_UNITS, Resampler, ratio, share
 from judges.card.figures import Figure, unknown
 from tenet.errors import UsageError
@@ -98,7 +98,7 @@ def test_krippendorffs_alpha_of_his_own_example() -> None:
     meg, owen = (0, 1, 0, 0, 0, 0, 0, 0, 1, 0), (1, 1, 1, 0, 0, 1, 0, 0, 0, 0)
     opinions = np.array([meg, owen]).T
     found = agreement.krippendorff_alpha(opinions, each(10), draws()).value
-    assert found == pytest.approx(1 - 19 * 4 / (14 * 6))  # 0.095 (Krippendorff 2011, section B)
+    assert found == pytest.approx(1 - 19 * 4 / (14 * 6))  # 0.095 (Krippendorff 2011, section A)
 
 
 def test_alpha_agrees_with_crowd_kit_where_opinions_are_missing() -> None:
@@ -198,7 +198,9 @@ def test_signed_gap_mass_and_repeats() -> None:
 def test_certainty_by_hand() -> None:
     p, won, ones = np.array([0.8, 0.4]), np.array([1.0, 1.0]), np.ones(2)
     assert certainty.brier(p, won, each(2), draws(), ones).value == pytest.approx((0.04 + 0.36) / 2)
-    assert certainty.log_loss(p, won, each(2), draws(), ones).value == pytest.approx(-(math.log(0.8) + math.log(0.4)) / 2)
+    assert certainty.log_loss(p, won, each(2), draws(), ones).value == pytest.approx(
+        -(math.log(0.8) + math.log(0.4)) / 2
+    )
     error = certainty.calibration_error(p, won, each(2), draws(), ones)
     assert (error.value, error.more["bins"]) == (pytest.approx((0.2 + 0.6) / 2), 2)
     certain = certainty.log_loss(np.array([1.0]), np.array([0.0]), each(1), draws(), np.ones(1))
@@ -243,7 +245,11 @@ def test_length_bias_finds_what_was_put_in() -> None:
     assert found.low < 0.8 < found.high
     turned = rng.random(4000) < 0.5  # which response is called a must not matter
     other = lengths.length_bias(
-        np.where(turned, 1 - said, said), np.where(turned, 1 - truth, truth), np.where(turned, -gap, gap), each(4000), draws(4000)
+        np.where(turned, 1 - said, said),
+        np.where(turned, 1 - truth, truth),
+        np.where(turned, -gap, gap),
+        each(4000),
+        draws(4000),
     )
     assert other.value == pytest.approx(found.value, abs=1e-6)
     from statsmodels.discrete.discrete_model import Logit
