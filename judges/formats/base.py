@@ -29,6 +29,9 @@ class Opinion:
     `choice` is told of the comparison's own a and b, whatever was shown first; None where there is no opinion, and then
     `outcome` says why (UNPARSED, REFUSED, ERROR or LOW_MASS). `p_a` is P(a is better) where the annotator gave one. `shown_first` is a or
     b, None where the order is not known. The rest as in `tenet.records.Label`.
+
+    Raises:
+        Unreadable: `p_a` is no probability, NaN for one; the row is then skipped like any other that cannot be read.
     """
 
     annotator: str
@@ -48,6 +51,8 @@ class Opinion:
             raise ValueError("an opinion has a choice, or an outcome that says why there is none")
         if self.outcome is not None and self.outcome.is_opinion:
             raise ValueError(f"{self.outcome} says who won: give it as a choice")
+        if self.p_a is not None and not 0.0 <= self.p_a <= 1.0:
+            raise Unreadable(f"a probability is {self.p_a:g}; expected 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

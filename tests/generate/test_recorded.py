@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from generate.exporting import export_run
 from generate.recorded import ORDER_UNKNOWN, assemble, write_run
 from generate.recorded_cli import verdicts
 from generate.report.data import gather as report_data
+from generate.report.judgecard import sentence
+from generate.report.render import render
 from judges.card.build import make_card, write_card
 from judges.formats.registry import Reading, read_file
 from judges.humans.store import read_store
@@ -163,5 +166,16 @@ def test_the_command_and_the_report_of_what_it_made(tmp_path: Path) -> None:
     (shown,) = data.judge_cards
     assert (shown.name, shown.labelled, shown.stale) == ("one/Vanilla", 3, False)
     assert {row.name: row.value for row in shown.rows}["accuracy"] == "50.0 %"
+    page = render(data)
+    assert "How far the judge may be trusted" in page
+    assert "50.0 %" in page
+    told = sentence(data.judge_cards)
+    assert told.startswith("one/Vanilla gave the verdict of 1 person in 50.0 %")
+    assert "unvalidated" not in page
+    with Run.read(run) as opened:
+        export_run(opened, ["trl-preference"], tmp_path / "dataset")
+    card_text = (tmp_path / "dataset/README.md").read_text()
+    assert "one/Vanilla gave the verdict of 1 person" in card_text
+    assert "Unvalidated" not in card_text
     imported(run, result(tmp_path, "two", [("1", "1")]))
     assert report_data(run).judge_cards[0].stale, "the run was judged further since"

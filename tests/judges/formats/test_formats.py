@@ -14,6 +14,7 @@ from judges.formats.registry import FORMATS, Reading, choose, named, read_file
 from judges.humans.importer import read_labels
 from tenet.errors import InvalidInput, UsageError
 from tenet.reading.rows import open_rows
+from tenet.reading.turns import Unreadable
 from tenet.records import Choice, Label, Outcome
 
 SECRET = "words that no message may quote"
@@ -167,6 +168,12 @@ def test_an_opinion_is_a_choice_or_an_outcome() -> None:
     ):
         with pytest.raises(ValueError, match="choice"):
             Opinion("ann", **bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("p", [float("nan"), -0.1, 1.5, float("inf")])
+def test_what_is_no_probability_is_no_opinion(p: float) -> None:
+    with pytest.raises(Unreadable, match="expected 0 to 1"):
+        Opinion("judge", Choice.A, p_a=p)
 
 
 def test_labels_come_through_the_same_registry(tmp_path: Path) -> None:
