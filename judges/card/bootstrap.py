@@ -78,7 +78,7 @@ class Resampler:
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(statistic(rows.sum(axis=0)))
             if not np.isfinite(value):
-                return unknown(none, units)
+                return unknown(none or "not defined on these rows", units)
             low, high = self._interval(rows, groups, statistic)
         return Figure(value, low, high, units, more=more or {})
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tenet.errors import UsageError
 from tenet.ids import Json
 
 
@@ -26,9 +25,9 @@ class Figure:
 
     def __post_init__(self) -> None:
         if (self.value is None) != bool(self.reason):
-            raise UsageError("a figure has a value, or a reason why it has none")
+            raise ValueError("a figure has a value, or a reason why it has none")
         if self.value is not None and not math.isfinite(self.value):
-            raise UsageError(f"a figure cannot be {self.value}")
+            raise ValueError(f"a figure cannot be {self.value}")
 
     def as_json(self) -> dict[str, Json]:
         """For `card.json`."""

@@ -152,8 +152,8 @@ Row = Mapping[str, object]
 class Format:
     """One format. `recognises` is asked with the first row's columns; `read` gives what each place holds, or why it was skipped.
 
-    `verdicts` says that the file holds verdicts of a judge (perhaps with people's labels beside them), which go into a run;
-    `labels` that it holds opinions of people about comparisons.
+    `labels` says that the file holds opinions of people about comparisons, which `tenet labels import` takes. Whatever a format
+    holds can go into a run (`tenet verdicts import`).
     """
 
     name: str
@@ -161,8 +161,6 @@ class Format:
     recognises: Callable[[frozenset[str]], bool]
     read: Read
     labels: bool = False
-    verdicts: bool = False
-    ratings: bool = False
 
 
 def by_row(parse: Callable[[Row, Source], Item]) -> Read:

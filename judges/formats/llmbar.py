@@ -95,5 +95,4 @@ LLMBAR_VERDICTS: Final = Format(
     lambda columns: columns >= _COLUMNS | {"results"},
     by_row(judged),
     labels=True,
-    verdicts=True,
 )

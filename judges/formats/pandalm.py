@@ -88,5 +88,4 @@ PANDALM_VERDICTS: Final = Format(
     "a judge's verdicts by PandaLM's row numbers; needs the test set (--labels)",
     lambda columns: "idx" in columns and any(name.endswith(_RESULT) for name in columns),
     by_row(judged),
-    verdicts=True,
 )

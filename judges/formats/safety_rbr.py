@@ -43,5 +43,4 @@ SAFETY_RBR: Final = Format(
     "gold sets of rule-based rewards: yes or no to propositions about one response",
     lambda columns: columns >= {"prompt", "completion", "propositions", "response_type"},
     by_row(rated),
-    ratings=True,
 )
