@@ -19,6 +19,7 @@ from generate.context import PREFERENCES, Step
 from generate.deriving import pairs_of, preferences_of
 from generate.shards import PROMPTS_PER_SHARD
 from judges.formats.base import Comparison, Keyed, Opinion, Rated, Response
+from judges.formats.identity import Identities
 from judges.formats.registry import Reading
 from judges.humans.labels import labels_of
 from judges.humans.store import add_labels, store_path
@@ -119,24 +120,20 @@ class _Assembly:
     def __init__(self) -> None:
         self.found = Recorded()
         self._by_key: dict[str, tuple[Comparison, tuple[str, str]]] = {}
-        self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._names = Identities()
         self._said: Counter[tuple[str, ...]] = Counter()
         self._indices: Counter[tuple[str, str]] = Counter()
 
     def begin(self) -> None:
         """Begin a file: rows that stand twice in one file are two, in two files the same."""
-        self._seen.clear()
+        self._names = Identities()
         self._said.clear()
 
     def compare(self, item: Comparison, reading: Reading, place: int) -> None:
         prompt = self._prompt(item.prompt, item.tags, reading, place)
-        low, high = sorted((item.a.text, item.b.text))
-        key = (prompt, low, high)
-        ends = tuple(self._sample(prompt, side, self._seen[key]) for side in (item.a, item.b))
-        self._seen[key] += 1
-        if ends[0] == ends[1]:  # the same text of the same model on both sides
-            ends = (ends[0], self._sample(prompt, item.b, self._seen[key]))
-        ids = (ends[0], ends[1])
+        ids = self._names.of_pair(item)
+        for name, side in zip(ids, (item.a, item.b), strict=True):
+            self._sample(prompt, side, name)
         if item.key:
             held = self._by_key.setdefault(item.key, (item, ids))
             if held[1] != ids:
@@ -148,9 +145,8 @@ class _Assembly:
 
     def rate(self, item: Rated, reading: Reading, place: int) -> None:
         prompt = self._prompt(item.prompt, item.tags, reading, place)
-        key = (prompt, item.response.text, "")
-        sample = self._sample(prompt, item.response, self._seen[key])
-        self._seen[key] += 1
+        sample = self._names.of_response(item)
+        self._sample(prompt, item.response, sample)
         for score in item.scores:
             judge = f"human:{score.annotator}" if score.person else score.annotator
             name = content_id("recorded-rating", judge, prompt, sample, score.principle)
@@ -173,13 +169,11 @@ class _Assembly:
         self.found.prompts.setdefault(prompt.id, prompt)
         return prompt.id
 
-    def _sample(self, prompt: str, response: Response, occurrence: int) -> str:
-        name = content_id("given", prompt, response.policy, response.text, occurrence)
+    def _sample(self, prompt: str, response: Response, name: str) -> None:
         if name not in self.found.samples:
             index = self._indices[prompt, response.policy]
             self._indices[prompt, response.policy] += 1
             self.found.samples[name] = Sample(name, prompt, index, response.text, response.policy, Finish.GIVEN)
-        return name
 
     def _judge(self, prompt: str, ids: tuple[str, str], opinions: Iterable[Opinion]) -> None:
         for one in opinions:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from judges.formats.base import Columns, Comparison, Item
+from judges.formats.identity import Identities
 from judges.formats.registry import AUTO, Reading, read_file
 from judges.humans.labels import labels_of
 from tenet.errors import InvalidInput, Problem
@@ -112,9 +113,9 @@ def read_labels(
 
 def gathered(reading: Reading, *, stored: bool = False) -> LabelSet:
     """The labels of what was read, in its order, and the counts."""
-    found = _Gathered(stored)
+    found, names = _Gathered(stored), Identities()
     for place, item in reading.items:
-        for label in _labels(item, reading, place):
+        for label in _labels(item, reading, place, names):
             found.keep(label)
     labels = tuple(found.labels.values())
     counts = LabelCounts(
@@ -133,10 +134,12 @@ def gathered(reading: Reading, *, stored: bool = False) -> LabelSet:
     return LabelSet(labels, counts)
 
 
-def _labels(item: Item, reading: Reading, place: int) -> Iterable[Label]:
+def _labels(item: Item, reading: Reading, place: int, names: Identities) -> Iterable[Label]:
     if isinstance(item, Label):
         return (item,)
-    return labels_of(item, source=reading.rows.where(place)) if isinstance(item, Comparison) else ()
+    if not isinstance(item, Comparison):
+        return ()
+    return labels_of(item, source=reading.rows.where(place), response_ids=names.of_pair(item))
 
 
 class _Gathered:

@@ -17,6 +17,7 @@ from generate.report.judgecard import sentence
 from generate.report.render import render
 from judges.card.build import make_card, write_card
 from judges.formats.registry import Reading, read_file
+from judges.humans.importer import read_labels
 from judges.humans.store import read_store
 from tenet.errors import FingerprintMismatch, InvalidInput
 from tenet.records import Judgement, Outcome, PreferencePair, Prompt, Rating, Sample
@@ -99,6 +100,9 @@ def test_rows_with_the_same_texts_are_different_pairs(tmp_path: Path) -> None:
     assert card.counts["majority"] == {"a": 1, "b": 2, "tie": 0}
     assert card.judges["gpt"].figures["accuracy"].value == pytest.approx(1 / 3)
     assert card.judges["gpt"].figures["position_consistency"].value is None
+    again = make_card(run, labels)
+    assert again.as_json() == card.as_json(), "the set itself as anchors finds the same rows"
+    assert len(read_labels(labels).labels) == 9, "no row is taken for another's double"
 
 
 def test_verdicts_without_their_texts(tmp_path: Path) -> None:
