@@ -24,13 +24,13 @@ def sigmoid(x: float) -> float:
     return odds / (1.0 + odds)
 
 
-def logit(p: float) -> float:
-    """Turn a probability in [0, 1] into natural log-odds, clipped to +-`LOGIT_CLIP`."""
+def logit(p: float, clip: float = LOGIT_CLIP) -> float:
+    """Turn a probability in [0, 1] into natural log-odds, clipped to +-`clip`."""
     if p <= 0.0:
-        return -LOGIT_CLIP
+        return -clip
     if p >= 1.0:
-        return LOGIT_CLIP
-    return min(LOGIT_CLIP, max(-LOGIT_CLIP, math.log(p) - math.log1p(-p)))
+        return clip
+    return min(clip, max(-clip, math.log(p) - math.log1p(-p)))
 
 
 def mean(values: Sequence[float]) -> float:

@@ -7,15 +7,15 @@ probability, p the label.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from judges.calibration.scores import expected_calibration_error
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-
-BINS: Final = 10
 
 
 def held_out_metrics(gap: Sequence[float], p: Sequence[float], weight: Sequence[float]) -> dict[str, float]:
@@ -50,30 +50,6 @@ def held_out_metrics(gap: Sequence[float], p: Sequence[float], weight: Sequence[
         right = np.where(d == 0.0, 0.5, (d > 0.0) == (q > 0.5))
         scores["pair_accuracy"] = float(np.average(right[decided], weights=w[decided]))
     return scores
-
-
-def expected_calibration_error(guess: Floats, p: Floats, weight: Floats, bins: int = BINS) -> float:
-    """Mean distance between guess and label over bins of equal mass (Naeini et al. 2015, with soft labels).
-
-    Every row enters in both orders, as (guess, p) and (1 - guess, 1 - p): rows are stored with the better response
-    first, and scored in that order alone a model that is right nine times in ten and says 0.9 would seem mistaken.
-
-    Args:
-        guess: (rows,) the model's probabilities.
-        p: (rows,) the labels.
-        weight: (rows,) of any scale, with a positive sum.
-        bins: how many bins; fewer where there are fewer rows.
-    """
-    import numpy as np
-
-    both = np.round(np.concatenate([guess, 1.0 - guess]), 12)  # so that 1 - 0.8 and 0.2 are one guess
-    labels, weights = np.concatenate([p, 1.0 - p]), np.concatenate([weight, weight])
-    values, group = np.unique(both, return_inverse=True)  # rows of one guess stay in one bin
-    mass = np.bincount(group, weights)
-    surplus = values * mass - np.bincount(group, labels * weights)
-    place = (np.cumsum(mass) - mass / 2) / mass.sum()
-    index = np.minimum((place * bins).astype(int), bins - 1)
-    return float(np.abs(np.bincount(index, surplus)).sum() / mass.sum())
 
 
 def _sigmoid(x: Floats) -> Floats:

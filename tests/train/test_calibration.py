@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from train.calibration import expected_calibration_error, held_out_metrics
+from judges.calibration.scores import expected_calibration_error
+from train.calibration import held_out_metrics
 
 
 def test_scores_by_hand() -> None:
