@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from constitution.model import Constitution
+from generate.calibrated import AS_GIVEN, Labelling
 from generate.prompt_shards import PromptShards
 from tenet.budget import Meter
 from tenet.console import Console
@@ -35,13 +36,15 @@ class Step(StrEnum):
 
 
 PREFERENCES = "preferences"
+FOR_PEOPLE = "for-people"
+"""The stage of pairs that the judge may not label alone; see `pairs.min_agreement`."""
 
 
 @dataclass
 class Context:
     """One command at work on one run. `shards` are its prompts, `pool` are workers elsewhere that its jobs go to, `library` holds what
     other runs have answered; `meter` counts what it spends, `reports` collects what each stage came to, `left_out` why pairs were not made
-    and `unlinked` the prompts whose responses the answers do not link, once they are `derived`.
+    and `unlinked` the prompts whose responses the answers do not link, once they are `derived`; `labelling` is how these pairs got their p.
     """
 
     run: Run
@@ -55,6 +58,7 @@ class Context:
     left_out: dict[str, int] = field(default_factory=dict)
     unlinked: int = 0
     derived: bool = False
+    labelling: Labelling = AS_GIVEN
     pool: RayPool | None = None
     library: Library | None = None
 

@@ -7,52 +7,106 @@ whatever order the judgements came in.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 
 from constitution.model import Constitution
-from generate.context import PREFERENCES, Context, Step, by_prompt
+from generate.calibrated import AS_GIVEN, Labelling, labelling_of
+from generate.context import FOR_PEOPLE, PREFERENCES, Context, Step, by_prompt
 from generate.orders import Asking, make_asking, position_bias
-from generate.pairs import choose
+from generate.pairs import LeftOut, Selection, choose
 from generate.prompt_shards import PromptShards
 from generate.questions import calibration_shards
 from generate.rank import parts, rank
+from generate.report.source import as_mapping
 from generate.rounds import Question, Subject, calibration
 from generate.schedule import field_of
 from generate.shards import PROMPTS_PER_SHARD
 from judges.aggregate import preferences
+from judges.calibration.tempering import Sureness
 from tenet.ids import content_id
 from tenet.records import Judgement, Preference, PreferencePair, Prompt, Sample
-from tenet.runconfig import PairsConfig
+from tenet.runconfig import PairsConfig, ScheduleConfig
 from tenet.runs import Row, Run
-
-NO_OPINION = "no response pair was judged"
 
 
 def derive(context: Context) -> int:
-    """Write the preferences and pairs of every shard; gives the number of pairs. `context.left_out` counts why others were not made."""
-    judged = context.run.stage(Step.JUDGEMENTS, Judgement)
+    """Write the preferences of every shard, and then the pairs; gives the number of pairs. `context.left_out` counts why others were
+    not made. Preferences come first, for how far a judge that nobody checked is tempered depends on all of them.
+
+    Raises:
+        FingerprintMismatch, InvalidInput: the run's calibration is another judge's, or does not read back; preferences are written.
+    """
     bias = bias_of(context.run, context.shards, make_asking(context.config.schedule, context.config.seed))
+    sureness = _write_preferences(context, bias)
+    context.labelling = labelling_of(context.run, context.config.pairs, sureness)
+    total = _write_pairs(context, one_order=bias is not None)
+    context.derived = True
+    if context.unlinked:
+        context.console.say(
+            f"{context.unlinked:,} prompts: the answered comparisons do not link all responses that were compared; pairs come from "
+            "the largest linked group"
+        )
+    return total
+
+
+def labelling_for(context: Context) -> Labelling:
+    """How the run's pairs are labelled, also where this command does not derive them.
+
+    Raises:
+        FingerprintMismatch, InvalidInput: see `generate.calibrated.labelling_of`.
+    """
+    if context.derived:
+        return context.labelling
+    sureness, told = Sureness(), context.run.stage(PREFERENCES, Preference)
+    for number in range(len(context.shards)):
+        sureness.add(told.records(number))
+    return labelling_of(context.run, context.config.pairs, sureness)
+
+
+def _write_preferences(context: Context, bias: float | None) -> Sureness:
+    judged = context.run.stage(Step.JUDGEMENTS, Judgement)
     told = context.run.stage(PREFERENCES, Preference)
-    chosen = context.run.stage(Step.PAIRS, PreferencePair)
-    left_out: Counter[str] = Counter()
-    total = counted = apart = 0
+    sureness = Sureness()
+    counted = context.unlinked = 0
     for number, prompts in enumerate(context.shards):
         judgements = list(judged.records(number, ok=None))
         found = preferences_of(prompts, judgements, context.constitution, bias=bias)
-        pairs, reasons = pairs_of(prompts, found, context.config.pairs, context.config.seed, one_order=bias is not None)
-        apart += unlinked(judgements, found, one_order=bias is not None)
-        left_out.update(reasons)
+        sureness.add(found)
+        context.unlinked += unlinked(judgements, found, one_order=bias is not None)
         told.replace(number, [Row(_preference_key(one), one, ok=True) for one in found])
-        chosen.replace(number, [Row(pair.id, pair, ok=True) for pair in pairs])
-        total, counted = total + len(pairs), counted + len(found)
+        counted += len(found)
     told.plan(counted)
+    return sureness
+
+
+def _write_pairs(context: Context, *, one_order: bool) -> int:
+    """Write the pairs, and those left to people where an agreement was asked for, now or before."""
+    told = context.run.stage(PREFERENCES, Preference)
+    chosen = context.run.stage(Step.PAIRS, PreferencePair)
+    waits = context.config.pairs.min_agreement is not None or FOR_PEOPLE in context.run.manifest.stages
+    waiting = context.run.stage(FOR_PEOPLE, PreferencePair) if waits else None
+    left_out: Counter[str] = Counter()
+    total = left = 0
+    for number, prompts in enumerate(context.shards):
+        selections = list(
+            selections_of(
+                prompts, told.records(number), context.config.pairs, context.config.seed,
+                one_order=one_order, labelling=context.labelling,
+            )
+        )  # fmt: skip
+        pairs = [pair for one in selections for pair in one.pairs]
+        people = [pair for one in selections for pair in one.for_people]
+        for one in selections:
+            left_out.update({reason.value: count for reason, count in one.left_out.items()})
+        chosen.replace(number, [Row(pair.id, pair, ok=True) for pair in pairs])
+        if waiting is not None:
+            waiting.replace(number, [Row(pair.id, pair, ok=True) for pair in people])
+        total, left = total + len(pairs), left + len(people)
     chosen.plan(total)
-    context.left_out, context.unlinked, context.derived = dict(left_out), apart, True
-    if apart:
-        context.console.say(
-            f"{apart:,} prompts: the answered comparisons do not link all responses that were compared; pairs come from "
-            "the largest linked group"
-        )
+    if waiting is not None:
+        waiting.plan(left)
+    context.left_out = dict(left_out)
     return total
 
 
@@ -73,26 +127,32 @@ def preferences_of(
 
 
 def pairs_of(
-    prompts: Sequence[Prompt], found: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False
-) -> tuple[list[PreferencePair], Counter[str]]:
-    """The pairs of a shard in the order of its prompts, and how many candidates were left out for which reason.
+    prompts: Sequence[Prompt], found: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False,
+    labelling: Labelling = AS_GIVEN,
+) -> list[PreferencePair]:  # fmt: skip
+    """The pairs of a shard in the order of its prompts; see `selections_of`."""
+    made = selections_of(prompts, found, config, seed, one_order=one_order, labelling=labelling)
+    return [pair for one in made for pair in one.pairs]
 
-    `one_order` counts preferences that were asked in one order only.
+
+def selections_of(
+    prompts: Sequence[Prompt], found: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False,
+    labelling: Labelling = AS_GIVEN,
+) -> Iterator[Selection]:  # fmt: skip
+    """What is chosen of each prompt of a shard, in the order of its prompts, and why candidates were left out.
+
+    `one_order` counts preferences that were asked in one order only; `labelling` makes `p_chosen` of p.
     """
     grouped: dict[str, list[Preference]] = defaultdict(list)
     for one in found:
         grouped[one.prompt_id].append(one)
-    pairs: list[PreferencePair] = []
-    left_out: Counter[str] = Counter()
     for prompt in prompts:
-        own = grouped.get(prompt.id, [])
+        own = sorted(grouped.get(prompt.id, []), key=lambda one: (one.a_id, one.b_id))
         if not own:
-            left_out[NO_OPINION] += 1
+            yield Selection((), {LeftOut.NO_OPINION: 1})
             continue
-        selection = choose(rank(prompt.id, own, one_order=one_order), own, config, seed, one_order=one_order)
-        pairs += selection.pairs
-        left_out.update({reason.value: count for reason, count in selection.left_out.items()})
-    return pairs, left_out
+        ranking = rank(prompt.id, own, one_order=one_order)
+        yield choose(ranking, own, config, seed, one_order=one_order, labelling=labelling)
 
 
 def unlinked(judgements: Iterable[Judgement], found: Iterable[Preference], *, one_order: bool = False) -> int:
@@ -121,6 +181,17 @@ def bias_of(run: Run, shards: PromptShards, asking: Asking) -> float | None:
         found = judged.records(number)
         heard += [one for one in found if (one.prompt_id, Question(one.first_id, one.second_id, None)) in wanted]
     return position_bias(heard).log_odds
+
+
+def recorded_bias(run: Run) -> float | None:
+    """The position bias that a run's preferences were made with, from what it holds; None where it has no answers yet."""
+    if Step.JUDGEMENTS not in run.manifest.stages or Step.SAMPLES not in run.manifest.stages:
+        return None
+    given = as_mapping(run.config.get("schedule"))
+    values = {one.name: given[one.name] for one in fields(ScheduleConfig) if one.name in given}
+    seed = run.config.get("seed")
+    asking = make_asking(ScheduleConfig(**values), seed if isinstance(seed, int) else 0)  # type: ignore[arg-type]
+    return bias_of(run, PromptShards(run.stage(Step.PROMPTS, Prompt)), asking)
 
 
 def _preference_key(one: Preference) -> str:

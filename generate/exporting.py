@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from generate.calibrated import LABELLING, told_of
 from generate.context import Step, by_prompt
 from generate.export import ExportReport, ExportSource, PairRow, RevisionRow, export_dataset
 from generate.export.card import write_card
+from generate.export.markdown import inline
 from generate.prompt_shards import PromptShards
-from generate.report.data import gather
+from generate.report.data import STATS, gather
 from generate.report.judgecard import sentence
+from generate.report.source import as_mapping, read_json
 from generate.revision_chain import chains_of, rounds_of, stage_name
 from generate.revision_pairs import PAIRS as REVISION_PAIRS
 from generate.revision_pairs import PREFERENCES as REVISION_PREFERENCES
@@ -96,8 +99,11 @@ def export_run(run: Run, formats: Sequence[str], folder: Path) -> tuple[ExportRe
     )
     reports = export_dataset(source, formats, folder)
     data = gather(run.path)
-    anchors = sentence(data.judge_cards)
-    write_card(folder, data, reports, source.provenance, anchors=anchors, pocket=uses_pocket(run.config))
+    calibrated, labelling = told_of(read_json(run.path / STATS))
+    anchors = " ".join(filter(None, (inline(sentence(data.judge_cards)), calibrated)))
+    write_card(
+        folder, data, reports, source.provenance, anchors=anchors, labelling=labelling, pocket=uses_pocket(run.config)
+    )
     return reports
 
 
@@ -115,6 +121,7 @@ def provenance(run: Run) -> dict[str, Json]:
         "identity": dict(run.fingerprint.identity),
         "principles": run.fingerprint.growth.get("principles"),
         "tenet": run.fingerprint.informational.get("tenet-rlaif"),
+        "calibration": as_mapping(read_json(run.path / STATS).get(LABELLING)).get("fingerprint"),
     }
 
 

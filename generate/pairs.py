@@ -9,6 +9,10 @@ of all pairs, and the two effects meet.
 Scores of responses that no chain of judgements links cannot be compared: the best, the worst and the random one are
 looked for in the largest linked group (`generate.rank.parts`).
 
+Where people's labels are there, p goes through the fit that was made on them before it becomes `p_chosen`, and a pair whose p is
+not sure enough for the agreement that was asked for is put aside for people (`generate.calibrated`). Scores and margins stay as
+the judge gave them.
+
 A pair whose direct comparison and ranking do not name the same winner is left out: one of the two is wrong,
 and nothing here can say which. A tie (p = 0.5) is a row worth training on, since it says that the gap should
 be nil; it is kept only if asked.
@@ -23,6 +27,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from generate.calibrated import AS_GIVEN, Labelling
 from generate.rank import both_orders, parts, scores_of
 from judges.probability import sigmoid
 from tenet.errors import UsageError
@@ -38,18 +43,21 @@ _EVEN = 1e-9
 class LeftOut(StrEnum):
     """Why a candidate pair is not in the dataset."""
 
+    NO_OPINION = "no response pair was judged"
     NOT_JUDGED = "fewer than two responses were judged in both orders"
     TIE = "a tie"
     MARGIN = "margin below min_margin"
     CONTRADICTED = "the direct comparison and the ranking do not name the same winner"
+    FOR_PEOPLE = "left to people: the judge is not sure enough for the agreement that was asked for"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The pairs of one prompt, and why how many candidates were left out (1 where nothing was judged)."""
+    """The pairs of one prompt, why how many candidates were left out (1 where nothing was judged), and those left to people."""
 
     pairs: tuple[PreferencePair, ...]
     left_out: Mapping[LeftOut, int] = field(default_factory=dict)
+    for_people: tuple[PreferencePair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +74,10 @@ def select(ranking: Ranking, preferences: Iterable[Preference], config: PairsCon
 
 
 def choose(
-    ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False
-) -> Selection:
-    """Choose the pairs of one prompt; `one_order` as the ranking was made (see `generate.rank.rank`).
+    ranking: Ranking, preferences: Iterable[Preference], config: PairsConfig, seed: int, *, one_order: bool = False,
+    labelling: Labelling = AS_GIVEN,
+) -> Selection:  # fmt: skip
+    """Choose the pairs of one prompt; `one_order` as the ranking was made (see `generate.rank.rank`), `labelling` makes `p_chosen` of p.
 
     `config.select`: `best-vs-worst`; `best-vs-random` (the other response drawn by content of `seed`, so it
     is the same on every run); `all`, every pair judged in both orders (or in one, with `one_order`), each
@@ -86,17 +95,22 @@ def choose(
     )
     scores = scores_of(ranking)
     kept: list[PreferencePair] = []
+    waiting: list[PreferencePair] = []
     left_out: Counter[LeftOut] = Counter()
     for better, worse in _candidates(ranking, linked, direct.keys(), config.select, seed):
         pair = _pair(ranking.prompt_id, better, worse, scores, direct.get(frozenset((better, worse))), asked)
-        reason = _objection(pair, config)
+        labelled = replace(pair, p_chosen=labelling.p(pair.p_chosen))
+        reason = _objection(pair, config) or _objection(labelled, config)
+        if reason is None and not labelling.accepts(pair.p_chosen):
+            waiting.append(labelled)
+            reason = LeftOut.FOR_PEOPLE
         if reason is None:
-            kept.append(pair)
+            kept.append(labelled)
         else:
             left_out[reason] += 1
     weight = 1.0 / len(kept) if config.select == "all" and kept else 1.0
     kept.sort(key=lambda pair: (-pair.judge_margin, pair.id))
-    return Selection(tuple(replace(pair, weight=weight) for pair in kept), dict(left_out))
+    return Selection(tuple(replace(pair, weight=weight) for pair in kept), dict(left_out), tuple(waiting))
 
 
 def _candidates(

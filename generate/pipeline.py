@@ -17,6 +17,7 @@ from pathlib import Path
 from constitution.load import load
 from constitution.model import Constitution
 from generate.bill import PLAN_FILE, USAGE, Bill, bill, compare, read_usage
+from generate.calibrated import LABELLING
 from generate.context import Context, Step
 from generate.deriving import derive
 from generate.exporting import DATASET, export_run
@@ -49,7 +50,7 @@ from tenet.workers.local import StageReport
 
 ALL = frozenset(Step)
 ASKING = frozenset({Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES, Step.REVISIONS})
-LABELLING = frozenset({Step.JUDGEMENTS, Step.PAIRS})
+LABELLING_STEPS = frozenset({Step.JUDGEMENTS, Step.PAIRS})
 """The steps that go by the principles that the run was judged by: those that ask comparisons, and those that weigh them."""
 STATS = "stats.json"
 PLANNED = "plan"
@@ -209,7 +210,7 @@ def _goes_by(order: Order, cast: Cast, found: Input) -> bool:
     with Run.read(order.folder, say=lambda _: None) as run:
         if not is_judged(run):
             return True
-        if not LABELLING.intersection(order.steps):
+        if not LABELLING_STEPS.intersection(order.steps):
             return False
         if order.relabel and Step.JUDGEMENTS in order.steps:
             return True
@@ -334,6 +335,7 @@ def _write_stats(context: Context, found: Input, planned: Bill | None) -> None:
         "input": found.counts,
         "left_out": dict(sorted(context.left_out.items())) if context.derived else held.get("left_out", {}),
         "unlinked_prompts": context.unlinked if context.derived else held.get("unlinked_prompts", 0),
+        LABELLING: context.labelling.as_json() if context.derived else held.get(LABELLING),
         "seconds": seconds,
         USAGE: _usage(held, context),
         PLANNED: None if planned is None or not context.meter.spent else compare(planned, context.meter),

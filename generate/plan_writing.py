@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from constitution.model import Principle
 from constitution.select import applying
 from generate.amounts import Amount, total
+from generate.calibrated import AS_GIVEN, Labelling, labelling_of
 from generate.context import Step
 from generate.deriving import pairs_of, preferences_of
 from generate.forecast import Forecaster
@@ -41,7 +42,8 @@ def writing(
         known = settled(run, others, Step.CRITIQUES, Critique, shards)
         if judging.owed.high == 0 and (run is not None or answered.taken):
             told = [*_judged(run, shards), *answered.records()]
-            yield _decided(config, judge, critic, prompts, seen, forecaster, known, told)
+            labelling = AS_GIVEN if run is None else labelling_of(run, config.pairs)
+            yield _decided(config, judge, critic, prompts, seen, forecaster, known, told, labelling)
         else:
             yield _undecided(config, judge, critic, prompts, seen, known)
     if config.revise is not None:
@@ -67,12 +69,14 @@ def _means(found: Mapping[str, Critique | None]) -> list[float]:
 
 def _decided(
     config: RunConfig, judge: PairwiseJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
-    forecaster: Forecaster, settled: Held[Critique], told: Sequence[Judgement],
+    forecaster: Forecaster, settled: Held[Critique], told: Sequence[Judgement], labelling: Labelling,
 ) -> Line:  # fmt: skip
     """Critiques where every judgement is recorded (`told`): the pairs, and so the questions, are known."""
     bias = forecaster.bias.log_odds if forecaster.bias else None
     found = preferences_of(prompts, told, judge.constitution, bias=bias)
-    pairs, _ = pairs_of(prompts, found, config.pairs, config.seed, one_order=bias is not None)
+    pairs = pairs_of(
+        prompts, found, config.pairs, config.seed, one_order=bias is not None, labelling=labelling
+    )  # fmt: skip
     wanted = criticised(judge.constitution, prompts, seen.samples, pairs, whole=config.critique == "all")
     asks = [ask for prompt, sample, principle in wanted for ask in critic.asks(prompt, sample, principle)]
     new = [ask for ask in asks if ask.record_id not in settled]

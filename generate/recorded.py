@@ -296,7 +296,7 @@ def _write(run: Run, whole: Recorded) -> None:
         if whole.ratings:
             run.stage(RATINGS, Rating).replace(shard, [Row(one.id, one, ok=True) for one in ratings[shard]])
         preferred = preferences_of(own, told, _NOBODY) if alone else []
-        pairs, _ = pairs_of(own, preferred, PairsConfig(), 0)
+        pairs = pairs_of(own, preferred, PairsConfig(), 0)
         run.stage(PREFERENCES, Preference).replace(
             shard, [Row(content_id("preference", one.prompt_id, one.a_id, one.b_id), one, ok=True) for one in preferred]
         )

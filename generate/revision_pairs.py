@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from generate.context import Context, Step
-from generate.deriving import preferences_of
+from generate.deriving import labelling_for, preferences_of
 from generate.jobs import Address, Job, Part, carry_out
 from generate.judging import judged
 from generate.pairs import choose
@@ -95,13 +95,16 @@ def _derive(context: Context) -> None:
     judged = context.run.stage(JUDGEMENTS, Judgement)
     told = context.run.stage(PREFERENCES, Preference)
     chosen = context.run.stage(PAIRS, PreferencePair)
+    labelling = labelling_for(context)
     preferences = total = 0
     for number, prompts in enumerate(context.shards):
         found = preferences_of(prompts, judged.records(number, ok=None), context.constitution)
         pairs = [
             replace(pair, source=SOURCE)
             for one in found
-            for pair in choose(rank(one.prompt_id, [one]), [one], context.config.pairs, context.config.seed).pairs
+            for pair in choose(
+                rank(one.prompt_id, [one]), [one], context.config.pairs, context.config.seed, labelling=labelling
+            ).pairs
         ]
         shares = Counter(pair.prompt_id for pair in pairs)
         told.replace(number, [Row(content_id(PREFERENCES, one.a_id, one.b_id), one, ok=True) for one in found])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from tenet.config import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan, Shape, as_json, to_yaml
+from tenet.config import AtLeast, Between, Complaint, InputPath, LessThan, ModelRef, MoreThan, Shape, as_json, to_yaml
 from tenet.ids import Json
 
 __all__ = [
@@ -151,11 +151,17 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class PairsConfig:
-    """Which pairs of a prompt's responses become rows to train on; `min_margin` is in log-odds of the scores."""
+    """Which pairs of a prompt's responses become rows to train on; `min_margin` is in log-odds of the scores.
+
+    With `min_agreement` only those are labelled by the judge in which it agrees with people at least so often, proven on human anchors
+    (`tenet calibrate`) at `confidence`; the others are left to people.
+    """
 
     select: Literal["best-vs-worst", "best-vs-random", "all"] = "best-vs-worst"
     min_margin: Annotated[float, AtLeast(0)] = 0.0
     keep_ties: bool = False
+    min_agreement: Annotated[float, MoreThan(0), LessThan(1)] | None = None
+    confidence: Annotated[float, MoreThan(0), LessThan(1)] = 0.9
 
 
 @dataclass(frozen=True)

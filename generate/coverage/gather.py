@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -18,9 +18,7 @@ from generate.coverage.findings import found, notices
 from generate.coverage.model import Agreement, Coverage, PrincipleCoverage
 from generate.coverage.people import People
 from generate.coverage.tally import CoverageTally, PrincipleTally
-from generate.deriving import bias_of
-from generate.orders import make_asking
-from generate.prompt_shards import PromptShards
+from generate.deriving import recorded_bias
 from generate.report.findings import Findings
 from generate.report.model import Notice
 from generate.report.notices import wordings
@@ -30,7 +28,6 @@ from judges.aggregate import DECIDED
 from judges.humans.store import NAME, read_store
 from judges.probability import logit
 from tenet.records import Judgement, Prompt, Sample
-from tenet.runconfig import ScheduleConfig
 from tenet.runs import Run
 
 MARGIN = round(logit(DECIDED), 2)
@@ -66,7 +63,7 @@ def cover(path: Path, margin: float = MARGIN) -> Coverage:
 def _walk(run: Run, file: Constitution | None, people: People, margin: float) -> _Walked:
     known = {one.id: one for one in file.principles} if file else None
     active = file.active if file else ()
-    walked = _Walked(CoverageTally(known, margin, _bias(run)), Counter(), Counter())
+    walked = _Walked(CoverageTally(known, margin, recorded_bias(run)), Counter(), Counter())
     for shard in shards(run):
         prompts = records_of(run, Step.PROMPTS, Prompt, shard)
         samples = by_prompt(records_of(run, Step.SAMPLES, Sample, shard))
@@ -83,17 +80,6 @@ def _walk(run: Run, file: Constitution | None, people: People, margin: float) ->
             walked.matched += told.labels
             walked.tally.add(own, told.votes, told.weights)
     return walked
-
-
-def _bias(run: Run) -> float | None:
-    """The position bias that the run's preferences were made with."""
-    if Step.JUDGEMENTS not in run.manifest.stages or Step.SAMPLES not in run.manifest.stages:
-        return None
-    given = as_mapping(run.config.get("schedule"))
-    values = {one.name: given[one.name] for one in fields(ScheduleConfig) if one.name in given}
-    seed = run.config.get("seed")
-    asking = make_asking(ScheduleConfig(**values), seed if isinstance(seed, int) else 0)  # type: ignore[arg-type]
-    return bias_of(run, PromptShards(run.stage(Step.PROMPTS, Prompt)), asking)
 
 
 def _coverage(run: Run, principles: Principles, mode: str, walked: _Walked, labels: int, margin: float) -> Coverage:

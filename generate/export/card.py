@@ -40,22 +40,31 @@ def write_card(
     provenance: Mapping[str, Json],
     *,
     anchors: str = "",
+    labelling: str = "",
     pocket: bool = False,
 ) -> Path:
     """Write `folder/README.md` as a whole, keeping the licence that a card already there names.
 
-    `anchors` says in a sentence how the judge fared against human labels; empty means that there were none.
+    `anchors` says in a sentence how the judge fared against human labels; empty means that there were none. `labelling` says what
+    was done to the judge's probabilities.
 
     Raises:
         StorageFailed: the disk is full or not writable; the old card stands.
     """
     path = folder / CARD
     head = front_matter(data.name, reports, provenance, licence_of(path))
-    atomic.write_text(path, head + "\n" + body(data, reports, anchors=anchors, pocket=pocket))
+    atomic.write_text(path, head + "\n" + body(data, reports, anchors=anchors, labelling=labelling, pocket=pocket))
     return path
 
 
-def body(data: ReportData, reports: Sequence[ExportReport], *, anchors: str = "", pocket: bool = False) -> str:
+def body(
+    data: ReportData,
+    reports: Sequence[ExportReport],
+    *,
+    anchors: str = "",
+    labelling: str = "",
+    pocket: bool = False,
+) -> str:
     """Return the card below its head, as Markdown."""
     sections = [
         _opening(data, reports, anchors, pocket),
@@ -63,7 +72,7 @@ def body(data: ReportData, reports: Sequence[ExportReport], *, anchors: str = ""
         ("## Columns", _columns(reports)),
         ("## Where the rows come from", _funnel(data, reports)),
         ("## The judge", _judge(data)),
-        ("## How far to trust the labels", _trust(data, anchors)),
+        ("## How far to trust the labels", _trust(data, anchors, labelling)),
         ("## The principles", _principles(data)),
         ("## Limits and licence", _limits(data, reports)),
     ]
@@ -122,7 +131,7 @@ def _judge(data: ReportData) -> list[str]:
     return parts
 
 
-def _trust(data: ReportData, anchors: str) -> list[str]:
+def _trust(data: ReportData, anchors: str, labelling: str) -> list[str]:
     lines: list[str] = []
     if (found := data.positions) is not None:
         lines.append(
@@ -136,7 +145,8 @@ def _trust(data: ReportData, anchors: str) -> list[str]:
         lines.append(f"The longer response was chosen in {_rate(sides.longer_chosen)} of the pairs of unequal length.")
     lines += [f"{inline(row.title)}: {inline(row.value)} ({inline(row.interval)})." for row in _measured(data)]
     parts = [
-        *([inline(anchors)] if anchors else []),
+        *([anchors] if anchors else []),
+        *([labelling] if labelling else []),
         *([bullet(lines)] if lines else []),
         *_margins(data),
     ]
@@ -200,7 +210,7 @@ def _versions(data: ReportData) -> Iterator[str]:
 def _limits(data: ReportData, reports: Sequence[ExportReport]) -> list[str]:
     files = [[code(file.name), f"{file.rows:,}", code(file.sha256)] for report in reports for file in report.files]
     return [
-        "Pairs are selected for a large difference, so `p_chosen` runs high (the winner's curse); calibrate "
+        "Pairs are selected for a large difference, so a judge's p runs high on them (the winner's curse): calibrate "
         "on pairs chosen the same way.",
         "Prompts and responses are whatever their sources are: check their licences and content before "
         "sharing, and the terms of the models that wrote and judged them. Set `license:` at the head of this "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeVar
 
-from generate.context import PREFERENCES, Step, by_prompt
+from generate.context import FOR_PEOPLE, PREFERENCES, Step, by_prompt
 from generate.rank import rank
 from generate.report.examples import Pick, pick, view
 from generate.report.model import Example, Lengths, PolicyRow
@@ -246,5 +246,6 @@ STAGE_TYPES: Mapping[str, type[Any]] = {
     Step.JUDGEMENTS: Judgement,
     PREFERENCES: Preference,
     Step.PAIRS: PreferencePair,
+    FOR_PEOPLE: PreferencePair,
     Step.CRITIQUES: Critique,
 }

@@ -73,9 +73,7 @@ class Fitted:
             "agreement": self.agreement,
             "before": self.before.as_json(),
             "after": self.after.as_json(),
-            "candidates": [
-                {"way": one.column, "map": one.map, "log_loss": one.log_loss} for one in self.candidates
-            ],
+            "candidates": [{"way": one.column, "map": one.map, "log_loss": one.log_loss} for one in self.candidates],
             "curve_before": _curve(self.curve_before),
             "curve_after": _curve(self.curve_after),
         }
@@ -97,9 +95,7 @@ def rows_of(anchors: Sequence[Anchor], columns: Mapping[str, Sequence[float]]) -
     )
 
 
-def fit_judge(
-    anchors: Sequence[Anchor], columns: Mapping[str, Sequence[float]], split: Split | None = None
-) -> Fitted:
+def fit_judge(anchors: Sequence[Anchor], columns: Mapping[str, Sequence[float]], split: Split | None = None) -> Fitted:
     """Choose and fit on anchors; `columns` are the judge's P(a is better) by way of asking, one value an anchor.
 
     Raises:

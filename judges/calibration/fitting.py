@@ -12,6 +12,7 @@ probability is nearer to 0 or 1 than 1 / (n + 2). A slope is never below 0: a ju
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -62,9 +63,13 @@ def require_fit(p: Floats, y: Floats) -> None:
     if not (np.isfinite(p).all() and np.isfinite(y).all() and ((p >= 0) & (p <= 1) & (y >= 0) & (y <= 1)).all()):
         raise UsageError("a probability or a label is no number from 0 to 1")
     if (np.abs(y - 0.5) < _SAME).all():
-        raise UsageError("people tie on every anchor, which calibrates nothing", hint="label pairs in which one response is better")
+        raise UsageError(
+            "people tie on every anchor, which calibrates nothing", hint="label pairs in which one response is better"
+        )
     if (np.abs(p - 0.5) < _SAME).all():
-        raise UsageError("the judge says 0.5 of every anchor, which no fit can mend", hint="look at it with: tenet report RUN")
+        raise UsageError(
+            "the judge says 0.5 of every anchor, which no fit can mend", hint="look at it with: tenet report RUN"
+        )
 
 
 def log_odds(p: Floats) -> Floats:
@@ -133,13 +138,15 @@ def fit_isotonic(p: Floats, y: Floats, weight: Floats) -> Isotonic:
     model.fit(both, np.concatenate([t, 1.0 - t]), sample_weight=np.concatenate([weight, weight]))
     reach = np.unique(np.round(np.abs(model.X_thresholds_ - 0.5), 12))
     reach = np.unique(np.concatenate([[0.0], reach]))
-    height = (model.predict(0.5 + reach) - model.predict(0.5 - reach)) / 2.0  # the mean of g(p) and 1 - g(1 - p), less 1/2
+    height = (
+        model.predict(0.5 + reach) - model.predict(0.5 - reach)
+    ) / 2.0  # the mean of g(p) and 1 - g(1 - p), less 1/2
     height = np.maximum.accumulate(np.maximum(height, 0.0))
     height[0] = 0.0
     return Isotonic(tuple(reach.tolist()), tuple(height.tolist()))
 
 
-FITS: Final = {Slope.name: fit_slope, Isotonic.name: fit_isotonic}
+FITS: Final[Mapping[str, Callable[[Floats, Floats, Floats], Map]]] = {Slope.name: fit_slope, Isotonic.name: fit_isotonic}
 """The maps that may be chosen, the simplest first; each with its fit."""
 _LEAST: Final = {Slope.name: LEAST_ANCHORS, Isotonic.name: LEAST_ISOTONIC}
 

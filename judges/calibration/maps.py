@@ -17,7 +17,6 @@ from judges.probability import logit, sigmoid
 from tenet.errors import UsageError
 from tenet.ids import Json
 
-
 REACH: Final = 15.0
 """Log-odds are clipped here, at p = 1 - 3e-7: far out, for a judge that is too sure has much of its mass there, and clipped nearer it
 would seem better calibrated than it is.
@@ -101,7 +100,9 @@ def map_from_json(value: Mapping[str, Json]) -> Map:
         if value.get("map") == Isotonic.name:
             return Isotonic(_numbers(value["x"]), _numbers(value["y"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"a stored calibration cannot be read: {error}", hint="fit it again: tenet calibrate") from error
+        raise UsageError(
+            f"a stored calibration cannot be read: {error}", hint="fit it again: tenet calibrate"
+        ) from error
     raise UsageError(f"a stored calibration has the map {value.get('map')!r}", hint="fit it again: tenet calibrate")
 
 

@@ -100,8 +100,9 @@ def _binned(p: Floats, y: Floats, weight: Floats, bins: int) -> tuple[Floats, Fl
     both = np.round(np.concatenate([p, 1.0 - p]), 12)  # so that 1 - 0.8 and 0.2 are one probability
     labels, weights = np.concatenate([y, 1.0 - y]), np.concatenate([weight, weight])
     values, group = np.unique(both, return_inverse=True)
-    mass = np.bincount(group, weights)
+    mass: Floats = np.bincount(group, weights).astype(np.float64)
     surplus = values * mass - np.bincount(group, labels * weights)
     place = (np.cumsum(mass) - mass / 2) / mass.sum()
     index = np.minimum((place * bins).astype(int), bins - 1)
-    return np.bincount(index, mass), np.bincount(index, surplus), np.bincount(index, values * mass)
+    sums: list[Floats] = [np.bincount(index, one).astype(np.float64) for one in (mass, surplus, values * mass)]
+    return sums[0], sums[1], sums[2]

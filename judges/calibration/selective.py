@@ -91,7 +91,13 @@ def least_count(min_agreement: float, confidence: float) -> int:
 
 
 def find_rule(
-    p: Floats, agrees: NDArray[np.bool_], weight: Floats, prompts: Sequence[str], *, min_agreement: float, confidence: float
+    p: Floats,
+    agrees: NDArray[np.bool_],
+    weight: Floats,
+    prompts: Sequence[str],
+    *,
+    min_agreement: float,
+    confidence: float,
 ) -> Rule:
     """Test thresholds on anchors, given as arrays [rows]: the judge's p, whether it agrees, the weight, the prompt; see the module.
 
@@ -118,9 +124,7 @@ def find_rule(
         if low < min_agreement:
             break
         coverage = float(weight[above].sum() / weight.sum())
-        found = Rule(
-            min_agreement, confidence, threshold, coverage, share, low, tested, len(sequence), len(p)
-        )
+        found = Rule(min_agreement, confidence, threshold, coverage, share, low, tested, len(sequence), len(p))
     return Rule(
         min_agreement, confidence, found.threshold, found.coverage, found.agreement, found.low, tested,
         len(sequence), len(p),

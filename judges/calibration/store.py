@@ -100,7 +100,9 @@ class Calibration:
         changes = compare(Fingerprint(self.subject.as_json(), {}, {}), Fingerprint(subject.as_json(), {}, {})).identity
         if changes:
             told = "\n".join(f"  {change}" for change in changes)
-            raise FingerprintMismatch(f"{NAME} was fitted for another judge (the fit's -> this run's):\n{told}", hint=_REFIT)
+            raise FingerprintMismatch(
+                f"{NAME} was fitted for another judge (the fit's -> this run's):\n{told}", hint=_REFIT
+            )
 
 
 def write_calibration(folder: Path, found: Calibration) -> Path:
@@ -136,7 +138,9 @@ def read_calibration(folder: Path) -> Calibration | None:
         value = json.loads(path.read_text(encoding="utf-8"))
         found = _parsed(value)
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise InvalidInput("The stored calibration cannot be read.", [Problem(str(error), path, hint=_REFIT)]) from error
+        raise InvalidInput(
+            "The stored calibration cannot be read.", [Problem(str(error), path, hint=_REFIT)]
+        ) from error
     if value.get("fingerprint") != found.digest:
         raise InvalidInput(
             "The stored calibration was changed by hand.",

@@ -7,7 +7,7 @@ A file's relative paths are meant from the file's own folder; those of `--set` a
 one. What is wrong is reported all at once, with line, column and a suggestion.
 """
 
-from tenet.config.fields import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan, Shape
+from tenet.config.fields import AtLeast, Between, Complaint, InputPath, LessThan, ModelRef, MoreThan, Shape
 from tenet.config.load import load_config, make_config
 from tenet.config.write import as_json, dump_yaml, to_yaml
 
@@ -16,6 +16,7 @@ __all__ = [
     "Between",
     "Complaint",
     "InputPath",
+    "LessThan",
     "ModelRef",
     "MoreThan",
     "Shape",

@@ -39,6 +39,17 @@ class MoreThan:
 
 
 @dataclass(frozen=True)
+class LessThan:
+    """A number below `high`."""
+
+    high: float
+
+    def objection(self, value: object) -> str:
+        """What is wrong with the value; empty if nothing."""
+        return "" if isinstance(value, int | float) and value < self.high else f"must be less than {self.high:g}"
+
+
+@dataclass(frozen=True)
 class Between:
     """A number from `low` to `high`, both allowed."""
 

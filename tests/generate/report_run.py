@@ -128,7 +128,7 @@ def make_run(folder: Path, *, count: int = 20, judged: bool = True) -> Path:
 def _judge(run: Run, asked: list[Prompt], drawn: dict[str, list[Sample]], constitution: Constitution) -> None:
     told = [one for i, prompt in enumerate(asked) for one in judgements_of(prompt, drawn[prompt.id], i)]
     found = preferences_of(asked, told, constitution)
-    pairs, _ = pairs_of(asked, found, PairsConfig(), 7)
+    pairs = pairs_of(asked, found, PairsConfig(), 7)
     _write(run, Step.JUDGEMENTS, Judgement, [(one.id, one) for one in told])
     _write(run, PREFERENCES, Preference, [(one.a_id + one.b_id, one) for one in found])
     _write(run, Step.PAIRS, PreferencePair, [(pair.id, pair) for pair in pairs])
