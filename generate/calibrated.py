@@ -92,8 +92,8 @@ def _map_words(fit: Mapping[str, Json], calibrated: bool) -> str:
         return f"`p_chosen` is calibrated: {how}, fitted on these labels."
     if isinstance(slope, float) and slope < 1.0:
         return (
-            f"`p_chosen` is tempered: the judge's log-odds times {slope:.3f}, so that on average it claims to be right no more often than its "
-            "two orders allow (1 - flip rate / 2)."
+            f"`p_chosen` is tempered: the judge's log-odds times {slope:.3f}, so that on average it claims to be right no more often than "
+            "its two orders allow (1 - flip rate / 2)."
         )
     return "`p_chosen` is the judge's own probability."
 
