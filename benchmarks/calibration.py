@@ -9,7 +9,8 @@ often it rose by more than 0.01. The halves of a fixed set lean opposite ways, s
 
 With `--live` the pocket judge answers fresh pairs of the pocket world in both orders. People are simulated, and noisy: the log-odds with
 which they prefer a response are a third of the judge's. These are multiplied by a known factor, as a judge that is too sure (or not sure
-enough) would have them, and the fit must give the factor back.
+enough) would have them, and the fit must give the factor back. `clipped` is the share of pairs whose log-odds lie beyond the clip of the
+fit (`judges.calibration.maps.REACH`), which makes a judge seem less overconfident than it is.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from benchmarks.verdicts_data import DATA, Verdicts, llmbar
 from judges.anchors import Anchor
 from judges.calibration.fit import fit_judge
 from judges.calibration.fitting import applied, fit_slope, log_odds
+from judges.calibration.maps import REACH
 from judges.calibration.scores import scores
 from tenet.console import Console
 from tenet.ids import Json
 
-FACTORS = (0.5, 2.0, 4.0)
+FACTORS = (0.5, 2.0, 3.0, 4.0)
 NOISE = 3.0
 """How much weaker the preference of the simulated people is than the judge's."""
 
@@ -74,7 +76,7 @@ def live(ps: Sequence[float], factor: float) -> dict[str, Json]:
     anchors = [Anchor(f"p{n}", f"a{n}", f"b{n}", int(one), int(not one)) for n, one in enumerate(wins)]
     found = fit_judge(anchors, {"pairwise": said.tolist()})
     return {
-        "factor": factor, "anchors": len(anchors), "map": found.fit.name, "slope": found.slope.value, "low": found.slope.low,
+        "factor": factor, "anchors": len(anchors), "clipped": float((np.abs(factor * taste) > REACH).mean()), "map": found.fit.name, "slope": found.slope.value, "low": found.slope.low,
         "high": found.slope.high, "off": found.slope.value * factor - 1.0, "ece_before": found.before.ece,
         "ece_after": found.after.ece, "log_loss_before": found.before.log_loss, "log_loss_after": found.after.log_loss,
     }  # fmt: skip

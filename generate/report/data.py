@@ -18,6 +18,7 @@ from generate.report.judgecard import judge_cards_of
 from generate.report.measured import evaluation_of, trainings_of
 from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Revisions, Training
 from generate.report.notices import notices
+from generate.report.people import people_of
 from generate.report.revisions import revisions_of
 from generate.report.source import (
     CRITICISE,
@@ -97,6 +98,7 @@ def _report(
         lengths=numbers.lengths,
         policy_rows=found.policy_rows,
         versions=tuple(numbers.versions),
+        people=people_of(run.path),
         trainings=trainings,
         evaluation=numbers.evaluation,
         examples=examples(run),

@@ -195,11 +195,19 @@ class Series:
 
 @dataclass(frozen=True)
 class Curve:
-    """A small plot of training: one quantity over steps."""
+    """A small plot of lines: one quantity over another."""
 
     title: str
     caption: str
     series: tuple[Series, ...]
+
+
+@dataclass(frozen=True)
+class People:
+    """How the judge's probabilities fit labels of people: figures in words, and the reliability curves before and after the fit."""
+
+    facts: tuple[tuple[str, str], ...]
+    curve: Curve
 
 
 @dataclass(frozen=True)
@@ -411,6 +419,7 @@ class ReportData:
     lengths: Lengths | None = None
     policy_rows: tuple[PolicyRow, ...] = ()
     versions: tuple[VersionRow, ...] = ()
+    people: People | None = None
     trainings: tuple[Training, ...] = ()
     evaluation: Evaluation | None = None
     examples: tuple[Example, ...] = ()

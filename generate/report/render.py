@@ -58,5 +58,6 @@ def render(data: ReportData) -> str:
     curves = [
         (training, [plot for curve in training.curves if (plot := plots.lines(curve))]) for training in data.trainings
     ]
+    people = plots.lines(data.people.curve) if data.people else None
     page = environment().get_template("report.html.jinja")
-    return page.render(data=data, certainty=certainty, mass=mass, curves=curves)
+    return page.render(data=data, certainty=certainty, mass=mass, curves=curves, people=people)

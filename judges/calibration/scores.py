@@ -100,7 +100,7 @@ def _binned(p: Floats, y: Floats, weight: Floats, bins: int) -> tuple[Floats, Fl
     both = np.round(np.concatenate([p, 1.0 - p]), 12)  # so that 1 - 0.8 and 0.2 are one probability
     labels, weights = np.concatenate([y, 1.0 - y]), np.concatenate([weight, weight])
     values, group = np.unique(both, return_inverse=True)
-    mass: Floats = np.bincount(group, weights).astype(np.float64)
+    mass = np.bincount(group, weights).astype(np.float64)
     surplus = values * mass - np.bincount(group, labels * weights)
     place = (np.cumsum(mass) - mass / 2) / mass.sum()
     index = np.minimum((place * bins).astype(int), bins - 1)

@@ -15,6 +15,7 @@ from generate.calibrated import LABELLING
 from generate.calibrating import calibrate
 from generate.context import FOR_PEOPLE, PREFERENCES, Step
 from generate.pipeline import STATS, Order, generate
+from generate.report import write_report
 from judges.calibration.maps import Slope, map_from_json
 from judges.calibration.store import NAME, read_calibration
 from judges.humans.labels import with_id
@@ -95,6 +96,10 @@ def test_pairs_carry_the_fit_and_nothing_is_asked_anew(make: Make) -> None:
     stats = json.loads((run.path / STATS).read_text())[LABELLING]
     assert stats["fingerprint"] == found.stored.digest
     assert map_from_json(stats["fit"]) == found.stored.fit
+    write_report(run.path)
+    page = (run.path / "report.html").read_text()
+    assert 'id="people"' in page
+    assert "as it should be" in page
     card = (run.path / "dataset" / "README.md").read_text()
     assert "Calibrated on people's labels" in card
     assert "Unvalidated" not in card
