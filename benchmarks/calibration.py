@@ -76,7 +76,8 @@ def live(ps: Sequence[float], factor: float) -> dict[str, Json]:
     anchors = [Anchor(f"p{n}", f"a{n}", f"b{n}", int(one), int(not one)) for n, one in enumerate(wins)]
     found = fit_judge(anchors, {"pairwise": said.tolist()})
     return {
-        "factor": factor, "anchors": len(anchors), "clipped": float((np.abs(factor * taste) > REACH).mean()), "map": found.fit.name, "slope": found.slope.value, "low": found.slope.low,
+        "factor": factor, "anchors": len(anchors), "clipped": float((np.abs(factor * taste) > REACH).mean()), "map": found.fit.name,
+        "slope": found.slope.value, "low": found.slope.low,
         "high": found.slope.high, "off": found.slope.value * factor - 1.0, "ece_before": found.before.ece,
         "ece_after": found.after.ece, "log_loss_before": found.before.log_loss, "log_loss_after": found.after.log_loss,
     }  # fmt: skip
