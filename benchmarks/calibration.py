@@ -7,10 +7,10 @@ Recorded verdicts are hard, so p is (wins of response 1 + 1/2) / (orders + 1), o
 random half is fitted on and the other scored: mean log loss before and after, the worst change in any split, how often it fell and how
 often it rose by more than 0.01. The halves of a fixed set lean opposite ways, so single splits scatter more than new data would.
 
-With `--live` the pocket judge answers fresh pairs of the pocket world in both orders. People are simulated, and noisy: the log-odds with
-which they prefer a response are a third of the judge's, and five label each pair. These are multiplied by a known factor, as a judge that is too sure (or not sure
-enough) would have them, and the fit must give the factor back. `clipped` is the share of pairs whose log-odds lie beyond the clip of the
-fit (`judges.calibration.maps.REACH`), which makes a judge seem less overconfident than it is.
+With `--live` the pocket judge answers fresh pairs of the pocket world in both orders. People are simulated, and noisy: the log-odds
+with which they prefer a response are a third of the judge's, and five label each pair. These log-odds are multiplied by a known factor,
+as a judge that is too sure (or not sure enough) would have them, and the fit must give the factor back. `clipped` is the share of pairs
+whose log-odds lie beyond the clip of the fit (`judges.calibration.maps.REACH`), which makes a judge seem less overconfident than it is.
 """
 
 from __future__ import annotations
