@@ -103,7 +103,7 @@ max_failures: 2
         "run.yaml:7:5: policy.1.keep: unknown key\n  the keys here are model, engine, base_url, samples, temperature, top_p, "
         "max_tokens, stop, system, chat_template_kwargs, name, options",
         "run.yaml:10:3: judge.principles: 'sample' is none of sampled, each, whole\n  did you mean \"sampled\"?",
-        "run.yaml:11:1: pairs: expected a table of select, min_margin, keep_ties, found a list",
+        "run.yaml:11:1: pairs: expected a table of select, min_margin, keep_ties, min_agreement, confidence, found a list",
         "run.yaml:12:15: export.1: 'tlr-preference' is none of trl-preference, trl-unpaired, reward, sft\n"
         '  did you mean "trl-preference"?',
         "run.yaml:13:1: max_failures: must lie between 0 and 1, not 2.0",
@@ -289,7 +289,8 @@ def test_what_is_written_reads_back_equal(folder: Path, text: str) -> None:
 def test_as_json_holds_every_field_as_plain_values(folder: Path) -> None:
     values: Any = as_json(read(folder))
     assert values["policy"][0]["samples"] == 3
-    assert values["pairs"] == {"select": "best-vs-worst", "min_margin": 0.0, "keep_ties": False}
+    kept = {"select": "best-vs-worst", "min_margin": 0.0, "keep_ties": False}
+    assert values["pairs"] == {**kept, "min_agreement": None, "confidence": 0.9}
     assert values["revise"] is None
 
 
