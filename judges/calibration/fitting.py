@@ -146,7 +146,10 @@ def fit_isotonic(p: Floats, y: Floats, weight: Floats) -> Isotonic:
     return Isotonic(tuple(reach.tolist()), tuple(height.tolist()))
 
 
-FITS: Final[Mapping[str, Callable[[Floats, Floats, Floats], Map]]] = {Slope.name: fit_slope, Isotonic.name: fit_isotonic}
+FITS: Final[Mapping[str, Callable[[Floats, Floats, Floats], Map]]] = {
+    Slope.name: fit_slope,
+    Isotonic.name: fit_isotonic,
+}
 """The maps that may be chosen, the simplest first; each with its fit."""
 _LEAST: Final = {Slope.name: LEAST_ANCHORS, Isotonic.name: LEAST_ISOTONIC}
 
