@@ -1,10 +1,7 @@
 """Ranks the samples of one prompt by a soft Bradley-Terry fit. Knows no text, no principle and no judge.
 
-The model: P(i better than j) = sigmoid(s_i - s_j) (Bradley and Terry 1952). Judged probabilities take the
-place of wins, so the fit maximises sum p_ij log sigmoid(s_i - s_j) + (1 - p_ij) log sigmoid(s_j - s_i), which
-is concave and has one maximum once the scores' sum is fixed. Probabilities are clipped
-(`judges.probability.LOGIT_CLIP`), so it is finite too. A ridge of `RIDGE` fixes the sum at 0, apart in each
-part of the comparison graph that no judgement links to the rest: scores of two such parts cannot be compared.
+Judged probabilities take the place of wins: of the pair (i, j), i wins p_ij times and j 1 - p_ij times. The model and its fit are
+those of `judges.reliability.bradley_terry`; probabilities are clipped, so that scores are finite.
 
 Why not the mean log-odds of each sample, the least-squares fit? Both give the same scores where the
 judgements agree with one another. Where they do not, one saturated judgement that is wrong moves a mean of
@@ -18,17 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from judges.probability import LOGIT_CLIP, sigmoid
+from judges.reliability.bradley_terry import Matrix, clipped, fit
 from tenet.records import Preference, Ranking
-
-Matrix = NDArray[np.float64]
-
-RIDGE = 1e-6
-_TOLERANCE = 1e-10
-_MOST_STEPS = 100
-_LOW, _HIGH = sigmoid(-LOGIT_CLIP), sigmoid(LOGIT_CLIP)
 
 
 def both_orders(preference: Preference) -> bool:
@@ -73,40 +62,6 @@ def parts(preferences: Iterable[Preference], *, one_order: bool = False) -> list
             linked.update(dict.fromkeys(joined, joined))
     found = {frozenset(part) for part in linked.values()}
     return sorted(found, key=lambda part: (-len(part), min(part)))
-
-
-def clipped(p: float) -> float:
-    """A probability kept from the ends, so that the fit is finite."""
-    return min(_HIGH, max(_LOW, p))
-
-
-def fit(wins: Matrix) -> Matrix:
-    """Fit Bradley-Terry scores by Newton's method: [..., n, n] soft wins, row over column -> [..., n] log-odds, mean 0.
-
-    Leading axes are prompts, fitted apart. A step that would change the largest gap by d is taken
-    ln(1 + d) / d of the way, which cannot overshoot (damped Newton for generalised self-concordant functions
-    of order 2; Sun and Tran-Dinh 2019).
-    """
-    games = wins + wins.swapaxes(-1, -2)
-    scores: Matrix = np.zeros(wins.shape[:-1])
-    for _ in range(_MOST_STEPS):
-        step = _newton_step(wins, games, scores)
-        change = step.max(axis=-1, keepdims=True) - step.min(axis=-1, keepdims=True)
-        scores = scores + step * np.where(change > 0, np.log1p(change) / np.where(change > 0, change, 1.0), 1.0)
-        if change.max() <= _TOLERANCE:
-            break
-    centred: Matrix = scores - scores.mean(axis=-1, keepdims=True)
-    return centred
-
-
-def _newton_step(wins: Matrix, games: Matrix, scores: Matrix) -> Matrix:
-    """Solve Hessian x step = gradient of the penalised log-likelihood; all [..., n] or [..., n, n]."""
-    q = 0.5 + 0.5 * np.tanh(0.5 * (scores[..., :, None] - scores[..., None, :]))
-    gradient = (wins - games * q).sum(axis=-1) - RIDGE * scores
-    hessian = -games * q * (1.0 - q)
-    diagonal = np.arange(scores.shape[-1])
-    hessian[..., diagonal, diagonal] = RIDGE - hessian.sum(axis=-1)
-    return np.asarray(np.linalg.solve(hessian, gradient[..., None])[..., 0], dtype=np.float64)
 
 
 def _oriented(preference: Preference) -> Preference:

@@ -3,7 +3,7 @@
 The samples, the judge's opinions and its slips are drawn once by `generate.noise.Noise`, and every schedule is asked
 about the same ones, so that differences between schedules are far less noisy than the figures themselves. What plays
 is the product's own: the schedules of `generate.schedule`, the rule for second orders of `generate.orders`, and the
-fit of `generate.rank`. Knows no file and no model.
+fit of `judges.reliability.bradley_terry`. Knows no file and no model.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from generate.noise import Matrix, Noise
 from generate.orders import Asking
-from generate.rank import clipped, fit
 from generate.schedule import Pair
 from judges.probability import LOGIT_CLIP, mean, sigmoid
+from judges.reliability.bradley_terry import clipped, fit
 
 DRAWS = 2000
 SEED = 0

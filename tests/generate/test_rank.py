@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generate.rank import fit, parts, rank, scores_of
+from generate.rank import parts, rank, scores_of
 from judges.probability import LOGIT_CLIP, sigmoid
+from judges.reliability.bradley_terry import fit
 from tenet.records import Preference
 
 LN2, LN3, LN4 = math.log(2), math.log(3), math.log(4)

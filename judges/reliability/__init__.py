@@ -1,0 +1,1 @@
+"""How far each of several judges may be believed, and what they come to together: numbers alone, no text, no file, no model."""
