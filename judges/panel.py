@@ -154,17 +154,17 @@ def _log_odds(told: Iterable[Judgement], reliability: Reliability) -> dict[_Ques
             question = (one.prompt_id, one.first_id, one.second_id, one.principle, one.principle_digest)
             said[question][one.judge].append(p)
     names = sorted(reliability.accuracies)
-    p = np.array([[mean(by[name]) if name in by else np.nan for name in names] for by in said.values()])
-    odds = heard(p.reshape(-1, len(names)), [reliability.accuracies[name] for name in names]).sum(axis=1)
+    shares = np.array([[mean(by[name]) if name in by else np.nan for name in names] for by in said.values()])
+    odds = heard(shares.reshape(-1, len(names)), [reliability.accuracies[name] for name in names]).sum(axis=1)
     return dict(zip(said, odds.tolist(), strict=True))
 
 
 def _flip_rate(odds: Mapping[_Question, float]) -> float:
     """The share of pairs asked in both orders whose orders name different winners."""
     both = [
-        odds[(prompt, first, second, *rest)] * odds[(prompt, second, first, *rest)] > 0.0
-        for prompt, first, second, *rest in odds
-        if first < second and (prompt, second, first, *rest) in odds
+        odds[question] * odds[turned] > 0.0
+        for question in odds
+        if question[1] < question[2] and (turned := (question[0], question[2], question[1], *question[3:])) in odds
     ]
     return sum(both) / len(both) if both else 0.0
 

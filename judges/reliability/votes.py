@@ -65,7 +65,7 @@ class Votes:
     @property
     def judges(self) -> int:
         """How many judges there are."""
-        return self.for_a.shape[1]
+        return int(self.for_a.shape[1])
 
     @property
     def counts(self) -> Array:
@@ -96,7 +96,7 @@ class Votes:
 
 def equal_vote(votes: Votes) -> NDArray[np.int_]:
     """The side with more votes on each item, 1 or -1; 0 where they are equal."""
-    return np.sign(np.round(votes.net.sum(axis=1), 9)).astype(int)
+    return np.asarray(np.sign(np.round(votes.net.sum(axis=1), 9)), dtype=np.int_)
 
 
 def share_right(sides: ArrayLike, truth: ArrayLike, *, tie: float = 0.0) -> float:
