@@ -42,26 +42,28 @@ def test_three_judges_by_hand() -> None:
 
 
 def test_no_other_maximiser_finds_a_likelier_fit() -> None:
-    votes, _ = simulated([0.9, 0.75, 0.7, 0.55], 500, missing=0.3)
+    votes, _ = simulated([0.8, 0.75, 0.75, 0.7, 0.7], 600, seed=1, missing=0.2)
     found = fit(votes)
 
     def cost(x: Array) -> float:
         return -log_likelihood(votes, 1.0 / (1.0 + np.exp(-x)))
 
-    starts = [np.array(start) for start in ([1.0] * 4, [2.0, 0.1, 0.1, 2.0], [0.1, 0.1, 2.0, 2.0])]
+    starts = [np.array(start) for start in ([1.0] * 5, [2.0, 0.1, 0.1, 2.0, 1.0], [0.1, 0.1, 2.0, 2.0, 1.0])]
     best = min((minimize(cost, start, method="BFGS") for start in starts), key=lambda one: one.fun)
-    assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-6)
+    assert found.log_likelihood == pytest.approx(-best.fun, abs=1e-5)
     assert found.accuracies == pytest.approx(1.0 / (1.0 + np.exp(-best.x)), abs=1e-3)
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("missing", [0.0, 0.1])
 def test_agrees_with_crowd_kit(missing: float) -> None:
     pandas = pytest.importorskip("pandas")
     crowdkit = pytest.importorskip("crowdkit.aggregation")
-    votes, _ = simulated([0.95, 0.9, 0.85, 0.8], 80, seed=3, missing=missing)
+    votes, _ = simulated(
+        [0.9, 0.85, 0.85, 0.8, 0.8], 120, seed=3, missing=missing
+    )  # skills in which EM settles quickly: crowd-kit takes 0.05 s a round
     rows = [(item, judge, int(votes.net[item, judge])) for item, judge in zip(*np.nonzero(votes.counts), strict=True)]
     table = pandas.DataFrame(rows, columns=["task", "worker", "label"])
-    theirs = crowdkit.OneCoinDawidSkene(n_iter=60, tol=-1.0).fit(table)
+    theirs = crowdkit.OneCoinDawidSkene(n_iter=80, tol=-1.0).fit(table)
     ours = fit(votes, prior=None)
     assert ours.accuracies == pytest.approx(theirs.skills_.sort_index().to_numpy(), abs=1e-4)
     judged = theirs.probas_.sort_index()
