@@ -1,8 +1,7 @@
 """Several judges heard as one: how far each is to be believed, and one judgement a question from all of theirs.
 
 A panel is never an equal vote. Members weigh by their accuracies: counted on human anchors, or, without any, estimated from their votes
-alone by Dawid-Skene, and then only if three of them at least agree pairwise above chance; otherwise it refuses. Each order of a pair is
-a vote. What comes out is one judgement for every question and order, of the judge `NAME`; orders, principles and rules are then put
+alone by Dawid-Skene, and then only if three of them at least agree pairwise above chance; otherwise it refuses. What comes out is one judgement for every question and order, of the judge `NAME`; orders, principles and rules are then put
 together by `judges.aggregate` as for any judge, and calibration by anchors comes after it. Without anchors the log-odds are tempered
 until the panel claims to be right no more often than 1 less half its own flip rate; nothing then says that it is right even so.
 
@@ -81,7 +80,8 @@ def by_anchors(
 def by_votes(judgements: Iterable[Judgement]) -> Reliability:
     """Estimate the members' accuracies from their votes alone, and temper what they come to.
 
-    Whether they agree is tested on one question a prompt, so that the items are independent; all are fitted.
+    Whether they agree is tested on one question a prompt, so that the items are independent; all are fitted. A member's
+    two orders are one vote: counted as two, every judge that is consistent would pass for one that is right.
 
     Raises:
         UsageError: fewer than two members, or fewer than three that agree pairwise above chance.
@@ -90,7 +90,7 @@ def by_votes(judgements: Iterable[Judgement]) -> Reliability:
     members = _members(told)
     filed = [((_pair(one), one.principle or ""), one) for one in told]
     items = sorted({item for item, one in filed if one.outcome.is_opinion})
-    votes = _votes(filed, items, members)
+    votes = _votes(filed, items, members).once
     first_of_prompt = {pair[0]: number for number, (pair, _) in reversed(list(enumerate(items)))}
     require_agreement(votes.take(sorted(first_of_prompt.values())), members)
     found = dawid_skene.fit(votes)

@@ -83,6 +83,12 @@ class Votes:
         counts = self.counts
         return np.asarray(np.divide(self.net, counts, out=np.zeros_like(counts), where=counts > 0))
 
+    @property
+    def once(self) -> Votes:
+        """The same with one vote for each judge and item: its mean vote, so that orders which contradict each other are a tie."""
+        given, leaning = (self.counts > 0).astype(float), self.leaning
+        return Votes(given * (1.0 + leaning) / 2.0, given * (1.0 - leaning) / 2.0)
+
     def take(self, items: ArrayLike) -> Votes:
         """The votes on some of the items, by index or by mask."""
         at = np.asarray(items)

@@ -25,6 +25,12 @@ def test_probabilities_vote_for_the_likelier_side() -> None:
     assert votes.counts.tolist() == [[1.0, 1.0, 0.0, 1.0]]
 
 
+def test_once_counts_two_orders_as_one_opinion() -> None:
+    once = Votes.of([[[1, 1], [1, -1], [NONE, NONE], [-1, NONE]]]).once
+    assert once.for_a.tolist() == [[1.0, 0.5, 0.0, 0.0]]
+    assert once.for_b.tolist() == [[0.0, 0.5, 0.0, 1.0]]
+
+
 def test_parts_of_the_votes() -> None:
     votes = Votes.of([[1, -1], [1, 1]])
     assert votes.take([1]).net.tolist() == [[1.0, 1.0]]
