@@ -129,9 +129,9 @@ def main() -> None:
         best = max(shares, key=shares.__getitem__)
         rows += [[name, f"{judge} alone", share, ""] for judge, share in shares.items()]
         equal = Reliability(dict.fromkeys(members, 0.75), "votes")
-        rows.append(
-            [name, "equal vote", right(combined(told, equal), truth, constitution), "for comparison; never used"]
-        )
+        hard = [replace(one, p_first=float((one.p_first or 0.0) > 0.5)) for one in told]
+        for kind, said in (("equal vote", hard), ("equal weights, soft", told)):
+            rows.append([name, kind, right(combined(said, equal), truth, constitution), "for comparison; never used"])
         panel, alone = anchored(told, truth, constitution, best, args.anchors, args.splits)
         rows.append(
             [name, f"{args.anchors} anchors, scored off them", panel, f"{best} alone on the same pairs {alone:.3f}"]

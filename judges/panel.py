@@ -1,9 +1,10 @@
 """Several judges heard as one: how far each is to be believed, and one judgement a question from all of theirs.
 
-A panel is never an equal vote. Members weigh by their accuracies: counted on human anchors, or, without any, estimated from their votes
-alone by Dawid-Skene, and then only if three of them at least agree pairwise above chance; otherwise it refuses. What comes out is one judgement for every question and order, of the judge `NAME`; orders, principles and rules are then put
-together by `judges.aggregate` as for any judge, and calibration by anchors comes after it. Without anchors the log-odds are tempered
-until the panel claims to be right no more often than 1 less half its own flip rate; nothing then says that it is right even so.
+A panel is never an equal vote. Members weigh by their accuracies: counted on human anchors, or, without any, estimated from their
+votes alone by Dawid-Skene, and then only if three of them at least agree pairwise above chance; otherwise it refuses. What comes out
+is one judgement for every question and order, of the judge `NAME`; orders, principles and rules are then put together by
+`judges.aggregate` as for any judge, and calibration by anchors comes after it. Without anchors the log-odds are tempered until the
+panel claims to be right no more often than 1 less half its own flip rate; nothing then says that it is right even so.
 
 Knows judgements; no text, no model, no file, and not how members were asked.
 """
