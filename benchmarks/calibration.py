@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.verdicts_data import DATA, Verdicts, llmbar
+from benchmarks.recorded_data import DATA, Verdicts, llmbar
 from judges.anchors import Anchor
 from judges.calibration.fit import fit_judge
 from judges.calibration.fitting import applied, fit_slope, log_odds

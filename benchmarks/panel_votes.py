@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recorded_votes import DATA, JUDGES, llmbar
+from benchmarks.recorded_data import DATA, JUDGES, llmbar_votes
 from judges.reliability.agreement import agreement
 from judges.reliability.anchored import Weights, by_accuracy, by_regression
 from judges.reliability.dawid_skene import fit
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     console = Console(json=args.json)
-    sides, truth = llmbar(args.data)
+    sides, truth = llmbar_votes(args.data)
     votes = Votes.of(sides)
     rows = [*without_labels(votes, truth), *with_anchors(votes, truth, args.anchors, args.splits)]
     columns = ("method", "right", "spread", "claimed", "overconfidence", "splits_above_best_single")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.recorded_votes import DATA, safety_rbr
+from benchmarks.recorded_data import DATA, safety_rbr
 from judges.reliability.propositions import describe, fit
 from judges.reliability.votes import Array
 from tenet.console import Console

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.verdicts_data import DATA, Verdicts, pandalm
+from benchmarks.recorded_data import DATA, Verdicts, pandalm
 from judges.calibration.selective import find_rule
 from tenet.console import Console
 from tenet.ids import Json

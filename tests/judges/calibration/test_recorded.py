@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.calibration import recorded
+from benchmarks.recorded_data import DATA, llmbar, pandalm
 from benchmarks.selective import measure
-from benchmarks.verdicts_data import DATA, llmbar, pandalm
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded verdicts (../shared/data) are not here")
 
