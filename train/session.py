@@ -157,6 +157,9 @@ def _train(
         write_card(folder.path, {**folder.record, "result": result.as_json()})
     folder.finish(result.as_json(), keep_checkpoints=config.save_every is not None)
     console.say(f"{folder.path}: {summary(result)}")
+    if trainer.accelerator.num_processes > 1:
+        trainer.accelerator.wait_for_everyone()  # a process whose peer is gone while it still talks is aborted
+        trainer.accelerator.end_training()
     return result
 
 
