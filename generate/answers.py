@@ -33,10 +33,13 @@ _SHARD: Final = 0
 class Answers:
     """Where answers come from; to be closed. `spent` is what was asked since `begin`; `command` goes on after a stop.
 
-    What the folders held when it was first asked is indexed once; what is asked later is remembered.
+    What the folders held when it was first asked is indexed once; what is asked later is remembered. `cache` names the folder inside the
+    run's in which answers are kept.
     """
 
-    def __init__(self, folder: Path, command: str, console: Console, max_failures: float) -> None:
+    def __init__(
+        self, folder: Path, command: str, console: Console, max_failures: float, *, cache: str = CACHE
+    ) -> None:
         self.spent = Spent()
         self._taken: set[str] = set()
         self._asked: set[str] = set()
@@ -47,11 +50,12 @@ class Answers:
         self._console = console
         self._max_failures = max_failures
         self._known: dict[str, Judgement] = {}
+        self._cache = cache
 
     @property
     def cache(self) -> Path:
         """The folder of what was asked; not there before anything was."""
-        return self._folder / CACHE
+        return self._folder / self._cache
 
     @property
     def taken(self) -> int:

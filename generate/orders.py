@@ -8,6 +8,10 @@ first, so that the estimate is not made from close pairs alone; of each only the
 rounds are chosen by results. Votes without a probability say nothing of b and are never far from even: of a judge
 that gives no more, every pair is asked in both orders. The median keeps a few pairs that one order saturated from moving it.
 
+By b an answer in one order foretells the other one. The second order is asked where either of the two, as told or as
+foretold, lies within `close_within` log-odds of even, or where they would name different winners; that is where d is within
+`close_within` + |b| of even. The larger a bias, the more it differs from pair to pair, and the more its mere mean misses.
+
 Which response of a pair is shown first when one order is asked is drawn from the content of (seed, pair). Knows no
 model, no text and no file.
 """
@@ -20,7 +24,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from generate.schedule import Pair, Schedule, make_schedule
-from judges.probability import logit
+from judges.probability import log_odds
 from tenet.ids import unit_interval
 from tenet.records import Judgement
 
@@ -62,9 +66,13 @@ class Orders:
     def is_close(self, told: Judgement | None, bias: PositionBias) -> bool:
         """Whether an answer in one order leaves the other one owed: close to even, a vote, no opinion, or a bias not known."""
         p = None if told is None or not told.outcome.is_opinion else told.p_first
-        if self.close_within is None or bias.log_odds is None or p is None:
+        if bias.log_odds is None or p is None:
             return True
-        return abs(logit(p) - bias.log_odds) < self.close_within
+        return self.leaves_open(log_odds(p), bias.log_odds)
+
+    def leaves_open(self, told: float, bias: float) -> bool:
+        """Whether an answer of so many log-odds for the response shown first leaves the other order owed; see the module."""
+        return self.close_within is None or abs(told - bias) < self.close_within + abs(bias)
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def position_bias(judgements: Iterable[Judgement]) -> PositionBias:
     heard: dict[tuple[str, str, str, str], float] = {}
     for one in judgements:
         if one.outcome.is_opinion and one.p_first is not None:
-            heard[one.prompt_id, one.principle or "", one.first_id, one.second_id] = logit(one.p_first)
+            heard[one.prompt_id, one.principle or "", one.first_id, one.second_id] = log_odds(one.p_first)
     sums = [
         (told + heard[prompt, principle, second, first]) / 2.0
         for (prompt, principle, first, second), told in heard.items()

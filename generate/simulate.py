@@ -101,7 +101,7 @@ def _judged(asking: Asking, name: str, logits: Matrix, bias: float) -> tuple[Mat
         for pair in pairs:
             first, second = (int(one) for one in (pair if within is None else asking.orders.shown(name, pair)))
             told = float(logits[first, second])
-            both = within is None or abs(told - bias) < within
+            both = asking.orders.leaves_open(told, bias)
             other = -float(logits[second, first]) if both else told - 2.0 * bias
             calls += 1 + both
             p = mean([sigmoid(told), sigmoid(other)])

@@ -37,7 +37,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from constitution.model import Constitution, Principle, Tier
-from judges.probability import logit, mean, pool, sigmoid, vote_share
+from judges.probability import log_odds, mean, pool, sigmoid, vote_share
 from tenet.records import Judgement, Outcome, Preference
 
 DECIDED = 0.75
@@ -71,9 +71,9 @@ class Opinion:
         """The opinion with a missing order as `bias` (log-odds for the response shown first) would have it."""
         shown_a, shown_b = self.shown_a, self.shown_b
         if shown_b is None and shown_a is not None:
-            shown_b = sigmoid(logit(shown_a) - 2.0 * bias)
+            shown_b = sigmoid(log_odds(shown_a) - 2.0 * bias)
         elif shown_a is None and shown_b is not None:
-            shown_a = sigmoid(logit(shown_b) + 2.0 * bias)
+            shown_a = sigmoid(log_odds(shown_b) + 2.0 * bias)
         return Opinion(self.principle, shown_a, shown_b)
 
     @property

@@ -33,6 +33,17 @@ def logit(p: float, clip: float = LOGIT_CLIP) -> float:
     return min(clip, max(-clip, math.log(p) - math.log1p(-p)))
 
 
+def log_odds(p: float) -> float:
+    """Turn a probability in [0, 1] into natural log-odds, clipped only where floating point ends.
+
+    For what is taken off before anything is combined, as a position bias: clipped first, a judge that leans to one place and is sure
+    besides would seem to lean less, and lose what is taken off twice.
+    """
+    tiny = 2.0**-53
+    p = min(1.0 - tiny, max(tiny, p))
+    return math.log(p) - math.log1p(-p)
+
+
 def mean(values: Sequence[float]) -> float:
     """Return the mean of one or more numbers, the same whatever their order (exact summation)."""
     return math.fsum(values) / len(values)

@@ -16,7 +16,7 @@ from typing import Final
 from constitution.model import Constitution, Principle
 from engines.base import Engine
 from judges.aggregate import DECIDED
-from judges.bothways import Answer, Question, ask_both_ways
+from judges.bothways import Answer, Asker, Question, ask_both_ways
 from tenet.console import Progress
 from tenet.errors import UsageError
 from tenet.records import Prompt, Sample
@@ -102,8 +102,10 @@ def swaps(constitution: Constitution, opposite: Constitution | None = None) -> l
     return found
 
 
-def turn(engine: Engine, cases: Sequence[Case], progress: Progress | None = None) -> list[Turned]:
-    """Ask about each case under both sides of its swap, and tell in order what reversed.
+def turn(
+    engine: Engine, cases: Sequence[Case], progress: Progress | None = None, *, ask: Asker | None = None
+) -> list[Turned]:
+    """Ask about each case under both sides of its swap, and tell in order what reversed; `ask` as in `ask_both_ways`.
 
     Raises:
         JudgeUnfit, EngineError: see `judges.bothways.ask_both_ways`.
@@ -113,7 +115,7 @@ def turn(engine: Engine, cases: Sequence[Case], progress: Progress | None = None
         for case in cases
         for side in (case.swap.principle, case.swap.opposite)
     ]
-    answers = iter(ask_both_ways(engine, questions, progress))
+    answers = iter(ask_both_ways(engine, questions, progress, ask=ask))
     return [_compared(case, next(answers), next(answers)) for case in cases]
 
 

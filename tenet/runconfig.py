@@ -139,8 +139,9 @@ class ScheduleConfig:
     others (an odd degree needs an even number of responses; with an odd number each meets one more);
     `knockout` lets winners play on for the best and losers for the worst; `auto` is a round robin up to 7
     responses and `regular` from 8. `second_order: always` shows every pair both ways round. `close` shows it
-    the other way round only where the first answer, freed of the judge's position bias, lies within
-    `close_within` log-odds of even; the bias is measured on the first 64 prompts, which are asked both ways.
+    the other way round only where the first answer, or what the judge's position bias foretells of the other one,
+    lies within `close_within` log-odds of even, or where the two would differ; the bias is measured on the first
+    64 prompts, which are asked both ways.
     """
 
     kind: Literal["round-robin", "regular", "knockout", "auto"] = field(default="round-robin", metadata={"short": True})

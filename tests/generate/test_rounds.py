@@ -19,7 +19,7 @@ from generate.pipeline import Order, dry_run, generate
 from generate.rank import parts
 from generate.schedule import Knockout, field_of, pair_of
 from generate.show_plan import show_plan
-from judges.probability import logit
+from judges.probability import logit, sigmoid
 from tenet.errors import EngineError
 from tenet.ids import Json
 from tenet.records import Judgement, Outcome, Preference, PreferencePair, Prompt, Sample
@@ -135,13 +135,13 @@ def test_the_second_order_is_asked_only_where_the_first_is_close(make: Make) -> 
     for prompt in prompts[CALIBRATION:]:
         for (a, b), orders in asked[prompt.id].items():
             margins = [abs(logit(one.p_first or 0.0) - (bias.log_odds or 0.0)) for one in orders]
-            assert len(orders) == 1 or min(margins) < 1.0 or bias.log_odds is None
+            assert len(orders) == 1 or min(margins) < 1.0 + abs(bias.log_odds or 0.0)
             told = preferences[prompt.id, a, b]
             assert (told.p_shown_a is None or told.p_shown_b is None) == (len(orders) == 1)
             if len(orders) == 1:
                 single += 1
                 (one,) = orders
-                assert margins[0] >= 1.0
+                assert margins[0] >= 1.0 + abs(bias.log_odds or 0.0)
                 shown = logit(one.p_first or 0.0)
                 both = [1 / (1 + math.exp(-shown)), 1 / (1 + math.exp(-(shown - 2 * (bias.log_odds or 0.0))))]
                 expected = sum(both) / 2
@@ -283,6 +283,28 @@ def test_too_few_pairs_give_no_bias_and_every_second_order(make: Make) -> None:
     assert not orders.is_close(sure, position_bias(told))
     assert orders.is_close(told[0], position_bias(told))
     assert orders.is_close(None, position_bias(told))
+
+
+def test_a_judge_that_is_sure_of_most_pairs_does_not_hide_its_bias(make: Make) -> None:
+    """Log-odds of 8 and more, far past where combining clips them, and a lean of 1.5: clipped they would seem to lean by nothing."""
+    pairs = ((f"a{n}", f"b{n}", 8.0 + n % 3) for n in range(LEAST_PAIRS))
+    told = [
+        Judgement(f"{first}{second}", "p", first, second, "judge", Outcome.FIRST, sigmoid(worth + 1.5))
+        for a, b, d in pairs
+        for first, second, worth in ((a, b, d), (b, a, -d))
+    ]
+    assert position_bias(told).log_odds == pytest.approx(1.5)
+
+
+def test_the_second_order_is_owed_where_the_orders_would_differ(make: Make) -> None:
+    orders = make_asking(make(CLOSE).config.schedule, 0).orders
+    for told, bias, owed in (
+        (0.9, 0.0, True), (1.1, 0.0, False), (3.9, 1.5, True), (4.1, 1.5, False), (-0.9, 1.5, True), (-1.1, 1.5, False),
+        (1.5, 1.5, True), (-3.9, -1.5, True), (-4.1, -1.5, False),
+    ):  # fmt: skip
+        foretold = told - 2.0 * bias
+        assert orders.leaves_open(told, bias) is owed
+        assert owed is (abs(told) < 1.0 or abs(foretold) < 1.0 or told * foretold < 0.0)
 
 
 def test_prompts_whose_answers_do_not_link_all_responses_are_counted_and_said(make: Make, tmp_path: Path) -> None:
