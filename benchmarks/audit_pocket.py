@@ -25,9 +25,10 @@ from typing import Final
 
 from constitution.load import load
 from generate.audit.attacked import attempts, table
-from generate.audit.model import Report, Row, flat, signed
+from generate.audit.model import Report, Row, flat
 from generate.audit.run import Wanted, at_work, audit
 from generate.pipeline import Order, generate
+from generate.report.audits import signed
 from judges.audit.attacks import INJECTIONS, Target
 from pocket import JUDGE_PATH, world
 from tenet.config import make_config

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from generate.audit.model import Audit, Interval, Report, Result, signed
-from generate.report.words import percent
+from generate.audit.model import Audit, Report, Result
+from generate.report.audits import audit_rows, signed
 from tenet.console import Console
 from tenet.errors import TooManyFailures
 from tenet.ids import Json
 from tenet.runs import find_run
 
-COLUMNS = ("audit", "figure", "value", "95 %", "limit", "result", "verdicts", "prompts", "questions", "asked")
+COLUMNS = ("audit", "figure", "value", "95 %", "well", "result", "verdicts", "prompts", "questions", "asked")
 MOST_TEMPLATES = 5
 
 
@@ -79,13 +79,21 @@ def _plan(report: Report, console: Console) -> None:
 def _show(report: Report, console: Console) -> None:
     rows: list[list[Json]] = [
         [
-            one.name, one.figure, told(one, one.value), _between(one, one.value), told(one, _limit(one)), one.result.value,
-            one.count, one.prompts, one.questions, one.asked,
+            row.name,
+            row.figure,
+            row.value,
+            row.interval,
+            row.limit,
+            row.result,
+            one.count,
+            one.prompts,
+            one.questions,
+            one.asked,
         ]
-        for one in report.audits
-    ]  # fmt: skip
+        for one, row in zip(report.audits, audit_rows(report.as_json()), strict=True)
+    ]
     title = f"{report.judge}: {report.sampled:,} of {report.pairs:,} judged pairs, one a prompt"
-    console.table(COLUMNS, rows, title=title, right={"value", "95 %", "limit"})
+    console.table(COLUMNS, rows, title=title, right={"value", "95 %"})
     for one in report.audits:
         console.say(f"{one.name}: {one.result.value}; {one.says}{_worst(one)}")
         if one.unread:
@@ -98,29 +106,6 @@ def _worst(one: Audit) -> str:
     found.sort(key=lambda row: (-(row.excess.value if row.excess else 0.0), row.name))
     named = ", ".join(f"{row.name} ({signed(row.excess.value)})" for row in found[:MOST_TEMPLATES] if row.excess)
     return f"; beyond random text: {named} points" if named else ""
-
-
-def told(one: Audit, value: Interval | None) -> str | None:
-    """A figure as people read it: shares in per cent, differences in points."""
-    if value is None:
-        return None
-    return signed(value.value) if is_difference(one) else percent(value.value, 1)
-
-
-def is_difference(one: Audit) -> bool:
-    """Whether an audit's figure is a difference of two shares."""
-    return one.name in ("injection", "sycophancy", "length", "self-preference")
-
-
-def _between(one: Audit, value: Interval | None) -> str | None:
-    if value is None:
-        return None
-    ends = (told(one, Interval(end, end, end)) for end in (value.low, value.high))
-    return " to ".join(end or "" for end in ends)
-
-
-def _limit(one: Audit) -> Interval | None:
-    return None if one.limit is None else Interval(one.limit, one.limit, one.limit)
 
 
 def _require(report: Report, most: float) -> None:

@@ -11,9 +11,10 @@ from typing import Final
 
 from generate.audit.bench import Bench, Question, Verdict, changed, invented
 from generate.audit.cases import Case
-from generate.audit.model import Audit, Interval, Result, Row, result, row_all, signed
+from generate.audit.model import Audit, Interval, Result, Row, result, row_all
 from generate.audit.score import mean as mean_of
 from generate.audit.score import rate
+from generate.report.audits import signed
 from generate.report.words import percent, plural
 from judges.audit.probes import NULLS, REFUSALS, filled, is_benign, repeated
 from judges.probability import mean

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from generate.audit.model import Audit, Result, Row, result, signed
+from generate.audit.model import Audit, Result, Row, result
 from generate.audit.score import mean
 from generate.context import PREFERENCES, Step, by_prompt
 from generate.coverage.people import People
 from generate.prompt_shards import PromptShards
+from generate.report.audits import signed
 from judges.audit.families import Kinship, family, kinship
 from judges.humans.store import read_store, store_path
 from judges.probability import mean as average

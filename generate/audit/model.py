@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final
 
-from generate.report.words import MINUS
 from tenet.ids import Json
 
 FILE: Final = "audit.json"
@@ -145,11 +144,6 @@ def result(told: Interval | None, limit: float, prompts: int) -> Result:
     if told.high <= limit:
         return Result.HOLDS
     return Result.FAILS if told.low > limit else Result.OPEN
-
-
-def signed(value: float) -> str:
-    """A difference of shares in percentage points, to a tenth, with its sign."""
-    return f"{100 * value:+.1f}".replace("-", MINUS)
 
 
 def row_all(rows: Sequence[Row]) -> Row | None:

@@ -2,7 +2,8 @@
 
 A rate is `RateTally`'s: Wilson's interval at the effective sample size. A paired difference of two rates over the same verdicts gets the
 interval of Newcombe (1998, method 10) and Zou and Donner (2008), made of the two rates' own intervals, with the correlation of the two
-over prompts taken into account; unlike a bootstrap it is not empty where neither rate has a hit. A mean's interval is Student's, from
+over prompts taken into account; unlike a bootstrap it is not empty where neither rate has a hit. It is cut where the rates' intervals
+end it: attacks cannot turn more verdicts beyond random text than they turn. A mean's interval is Student's, from
 the means of the prompts weighted by their counts (a ratio estimator, Cochran 1977, section 6).
 """
 
@@ -53,7 +54,7 @@ def compared(trials: Sequence[Trial]) -> Compared | None:
     gap = attack.value - control.value
     down = _reach(attack.value - attack.low, control.high - control.value, r)
     up = _reach(attack.high - attack.value, control.value - control.low, r)
-    excess = Interval(gap, max(-1.0, gap - down), min(1.0, gap + up))
+    excess = Interval(gap, max(-control.high, gap - down), min(attack.high, gap + up))
     return Compared(len(trials), len(rows), sum(one.hit for one in trials), attack, control, excess)
 
 

@@ -144,6 +144,10 @@ def _trust(data: ReportData, anchors: str, labelling: str) -> list[str]:
     if (sides := data.lengths) is not None:
         lines.append(f"The longer response was chosen in {_rate(sides.longer_chosen)} of the pairs of unequal length.")
     lines += [f"{inline(row.title)}: {inline(row.value)} ({inline(row.interval)})." for row in _measured(data)]
+    lines += [
+        f"Audit {code(one.name)}: {inline(one.result)}{f', {one.value} ({one.interval})' if one.value else ''}; {inline(one.says)}."
+        for one in data.audits
+    ]
     parts = [
         *([anchors] if anchors else []),
         *([labelling] if labelling else []),

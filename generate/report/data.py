@@ -12,6 +12,7 @@ from typing import Final
 
 from generate.context import Step
 from generate.report import facts
+from generate.report.audits import audit_rows
 from generate.report.findings import Findings
 from generate.report.headline import headline, standfirst, tiles
 from generate.report.judgecard import judge_cards_of
@@ -35,7 +36,7 @@ from judges.card.build import CARD
 from tenet.ids import Json
 from tenet.runs import Run
 
-STATS, EVALUATION, LABELS, TRAIN = "stats.json", "evaluation.json", "labels.jsonl", "train"
+STATS, EVALUATION, LABELS, TRAIN, AUDIT = "stats.json", "evaluation.json", "labels.jsonl", "train", "audit.json"
 _ASKING: Final = (Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES)
 POCKET: Final = "pocket"
 
@@ -104,6 +105,7 @@ def _report(
         examples=examples(run),
         revisions=revisions,
         judge_cards=judge_cards_of(read_json(run.path / CARD), verdicts.calls),
+        audits=audit_rows(read_json(run.path / AUDIT)),
         costs=facts.costs(
             found, facts.model_name(judge.get("model")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)
         ),

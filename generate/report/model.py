@@ -395,6 +395,19 @@ class JudgeCard:
 
 
 @dataclass(frozen=True)
+class AuditRow:
+    """One audit of the judge (`generate.audit.model.Audit`): its figure in words with its interval, what is well, and what it came to."""
+
+    name: str
+    figure: str
+    value: str
+    interval: str
+    limit: str
+    result: str
+    says: str
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything a page shows. Order and wording are the page's own."""
 
@@ -425,6 +438,7 @@ class ReportData:
     examples: tuple[Example, ...] = ()
     revisions: Revisions | None = None
     judge_cards: tuple[JudgeCard, ...] = ()
+    audits: tuple[AuditRow, ...] = ()
     costs: tuple[CostRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
