@@ -257,11 +257,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5_000)
     parser.add_argument("--engine", default="vllm", choices=["vllm", "transformers"])
+    parser.add_argument("--seed", type=int, default=0, help="which prompts, replies and principles")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     console = Console(json=given.json)
     shipped = ScheduleConfig(second_order="close")
-    held, asked = constitution(), cases(given.pairs)
+    held, asked = constitution(), cases(given.pairs, given.seed)
     with Leaning(create_engine(given.engine, str(JUDGE_PATH)), BIAS) as engine:
         told = answers(PairwiseJudge(engine, held, Mode.EACH), asked, console)
     rows: list[Found] = []
