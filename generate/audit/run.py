@@ -23,16 +23,18 @@ from generate.audit.habits import length, null_response, over_refusal
 from generate.audit.kin import self_preference
 from generate.audit.model import FILE, Audit, Report
 from generate.audit.steering import steerability
+from generate.identity import PRINCIPLES
 from generate.intake import PROMPTS
 from generate.models import judge_engine
 from generate.prompt_shards import PromptShards
 from generate.relabel import config_of, require_same_judge
+from generate.report.source import as_mapping, read_json
 from judges.registry import create_judge
 from judges.steer import Swap, swaps
 from tenet.budget import Spent
 from tenet.console import Console
 from tenet.errors import UsageError
-from tenet.ids import digest
+from tenet.ids import Json, digest
 from tenet.records import Prompt
 from tenet.runconfig import RunConfig
 from tenet.runs import Run, atomic
@@ -98,8 +100,25 @@ def audit(folder: Path, wanted: Wanted, console: Console, command: str = "") -> 
             audits=tuple(found),
         )
     if not wanted.dry:
-        atomic.write_text(folder / FILE, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
+        told = with_earlier(report.as_json(), read_json(folder / FILE))
+        atomic.write_text(folder / FILE, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     return report
+
+
+def with_earlier(told: Mapping[str, Json], earlier: Mapping[str, Json]) -> dict[str, Json]:
+    """What was audited now, and what an earlier `audit.json` has besides, if that is of the same judge, principles and sample."""
+    both = (told, earlier)
+    same = all(told[key] == earlier.get(key) for key in ("schema_version", "judge_digest", "principles_digest"))
+    drawn = [[as_mapping(one.get("sample")).get(key) for key in ("sampled", "seed")] for one in both]
+    if not same or drawn[0] != drawn[1]:
+        return dict(told)
+    found = {str(audit["name"]): audit for one in both[::-1] for audit in _audits(one)}
+    return {**told, "audits": [found[name] for name in AUDITS if name in found]}
+
+
+def _audits(told: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    audits = told.get("audits")
+    return [as_mapping(one) for one in audits if as_mapping(one).get("name")] if isinstance(audits, list) else []
 
 
 @contextmanager
@@ -108,6 +127,10 @@ def at_work(folder: Path, wanted: Wanted, console: Console, command: str) -> Ite
     with Run.read(folder) as run:
         config = config_of(run)
         constitution = load(config.principles)
+        if run.fingerprint.growth.get(PRINCIPLES) not in (None, constitution.digest):
+            console.say(
+                f"{config.principles} has changed since the run was judged: verdicts under its new wording are asked for."
+            )
         shards = PromptShards(run.stage(PROMPTS, Prompt))
         drawn = draw(run, shards, size=wanted.sample, seed=wanted.seed)
         turned = tuple(swaps(constitution, load(wanted.opposite) if wanted.opposite else None))

@@ -118,6 +118,22 @@ def test_audits_of_one_sample_go_on_with_a_larger_one(tmp_path: Path) -> None:
     assert other["cost"]["asked"] > 0
 
 
+def test_a_later_audit_keeps_what_an_earlier_one_of_the_same_sample_found(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    names = []
+    for words in (("length",), ("null-response",), ("length", "--sample", 4)):
+        assert audit(run, "--only", *words).exit_code == 0
+        names.append([one["name"] for one in json.loads((run / FILE).read_text())["audits"]])
+    assert names == [["length"], ["null-response", "length"], ["length"]]
+
+
+def test_a_file_that_has_changed_is_told(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert "has changed" not in audit(run, "--only", "length").stderr
+    write_principles(tmp_path / "principles.yaml", ("kind", "neat"))
+    assert "has changed since the run was judged" in audit(run, "--only", "length").stderr
+
+
 @pytest.mark.parametrize("mode", ["each", "whole"])
 def test_a_run_of_several_principles_is_asked_about_all(tmp_path: Path, mode: str) -> None:
     run = make_run(tmp_path, judge={"principles": mode})
