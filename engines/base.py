@@ -30,7 +30,8 @@ class Capabilities:
     """What an engine can do, in its own words.
 
     `deterministic`: equal requests give bit-equal results whatever they are batched with. `batch`: how many requests a call should
-    carry for the engine to run near its full speed. `cache_block`: a prefix cache holds whole blocks of so many tokens.
+    carry for the engine to run near its full speed. `cache_block`: a prefix cache holds whole blocks of so many tokens. `continues`: a
+    prompt may end inside the assistant's turn; servers that take messages only have it begin anew.
     """
 
     label_logprobs: bool
@@ -39,6 +40,7 @@ class Capabilities:
     prefix_cache: bool
     batch: int = 64
     cache_block: int = 16
+    continues: bool = True
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,7 @@ class HttpEngine(Engine):
             deterministic=False,
             prefix_cache=api == "vllm",
             batch=512,
+            continues=api != "chat",
         )
 
     @property

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -18,6 +17,7 @@ import orjson
 
 from engines.base import Completion, LabelRead, Request, SamplingParams, TokenIds, Usage
 from engines.http_failures import Failure, malformed, short
+from engines.letters import letter_of
 from tenet.errors import UsageError
 from tenet.ids import Json
 from tenet.records import Finish
@@ -225,27 +225,16 @@ def by_text(labels: Sequence[str]) -> Callable[[Choice, Usage], LabelRead | Fail
 
 
 def by_letter(labels: Sequence[str]) -> Callable[[Choice, Usage], LabelRead | Failure]:
-    """Take the label that a text begins with, where no word follows it in its line and no other label is named.
-
-    Any other text is an error, never a guess: "A better answer is B" begins with A.
-    """
-    shapes = {
-        label: (
-            re.compile(rf"[\W_]*{re.escape(label)}(?:[^\w\s]|\s*(?:$|\n))"),
-            re.compile(rf"(?<![^\W_]){re.escape(label)}(?![^\W_])"),
-        )
-        for label in labels
-    }
+    """Take the label that a text names (`engines.letters`); any other text is an error, never a guess."""
 
     def read(choice: Choice, spent: Usage) -> LabelRead | Failure:
         text = written_text(choice)
         if text is None:
             return malformed("the answer holds no text")
-        named = [label for label, (alone, anywhere) in shapes.items() if alone.match(text) and anywhere.search(text)]
-        others = [label for label, (_, anywhere) in shapes.items() if label not in named and anywhere.search(text)]
-        if len(named) != 1 or others:
+        named = letter_of(text, labels)
+        if named is None:
             return LabelRead((), spent, f"the answer is none of {', '.join(labels)}: {short(text)[:60]!r}", "text")
-        return LabelRead(tuple(0.0 if label == named[0] else CERTAIN for label in labels), spent, kind="text")
+        return LabelRead(tuple(0.0 if label == named else CERTAIN for label in labels), spent, kind="text")
 
     return read
 

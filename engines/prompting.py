@@ -99,8 +99,15 @@ class ChatTokenizer:
         """How many tokens a text takes as an untrusted span."""
         return len(self._chunk(untrusted(text), False)) if text else 0
 
-    def label_ids(self, label: str) -> TokenIds:
-        """The single tokens by which a model can begin its answer with this label: the label alone, or after white space.
+    @property
+    def tail(self) -> str:
+        """The text after the last turn of an opened prompt."""
+        last = self._template.layout(("user",))[-1]
+        return "" if isinstance(last, Slot) else last
+
+    def label_ids(self, label: str, after: str = "") -> TokenIds:
+        """The single tokens by which a model can begin its answer with this label: the label alone, or after white space. `after` is the
+        text of ours that stands before it, where that is not the end of an opened prompt.
 
         A variant counts if the tokenizer, given the end of an opened prompt with the variant written on, yields the prompt's own tokens
         and just one more: that is what text of this shape looked like in training. Where a prompt's end leaves no such variant (it ends
@@ -109,13 +116,13 @@ class ChatTokenizer:
         Raises:
             JudgeUnfit: no variant is a single token.
         """
-        tail = self._tail()
+        tail = after or self.tail
         before = self._codec.trusted(tail)
         natural, alone = [], []
         for lead in _LEADS:
-            after = self._codec.trusted(tail + lead + label)
-            if after[:-1] == before:
-                natural.append(after[-1])
+            whole = self._codec.trusted(tail + lead + label)
+            if whole[:-1] == before:
+                natural.append(whole[-1])
             lone = self._codec.trusted(lead + label)
             if len(lone) == 1:
                 alone.append(lone[0])
@@ -128,13 +135,13 @@ class ChatTokenizer:
             )
         return found
 
-    def label_set(self, labels: Sequence[str]) -> tuple[TokenIds, ...]:
-        """The tokens of several labels, in order.
+    def label_set(self, labels: Sequence[str], after: str = "") -> tuple[TokenIds, ...]:
+        """The tokens of several labels, in order; `after` as in `label_ids`.
 
         Raises:
             JudgeUnfit: see `label_ids`; also where two labels share a token.
         """
-        sets = tuple(self.label_ids(label) for label in labels)
+        sets = tuple(self.label_ids(label, after) for label in labels)
         owner: dict[int, str] = {}
         for label, ids in zip(labels, sets, strict=True):
             for token in ids:
@@ -160,11 +167,6 @@ class ChatTokenizer:
     @cached_property
     def _server_start(self) -> TokenIds:
         return _start_ids(self._tokenizer)
-
-    def _tail(self) -> str:
-        """The text after the last turn of an opened prompt."""
-        last = self._template.layout(("user",))[-1]
-        return "" if isinstance(last, Slot) else last
 
     def _encode_chunk(self, span: Span, at_start: bool) -> TokenIds:
         return self._codec.trusted(span.text, at_start=at_start) if span.trusted else self._codec.untrusted(span.text)

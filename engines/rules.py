@@ -30,6 +30,8 @@ _WORDS: Final = (
     "I would rather not help with that. That is all there is to say."
 )
 _SENTENCES: Final = tuple(re.findall(r"[^.]+\.", _WORDS))
+_THINK: Final = "<think>"
+_COMPARED: Final = "write a short critique that compares the two"
 KNOWN: Final = "longer, shorter, hash, or word:WORD"
 
 
@@ -75,13 +77,18 @@ def pair_of(prompt: str) -> tuple[str, str] | None:
 
 
 def reply(prompt: str, rule: Rule, seed: int, *, parsed: bool = True) -> str:
-    """What the scripted model writes: a critique, a revision, principles for a choice, or else an answer made of stock sentences."""
+    """What the scripted model writes: a critique (also of two, before a verdict), thinking, a revision, principles, or else stock sentences."""
     choice = _CHOICE.search(prompt)
     if choice is not None and parsed:
         more = "more" if len(choice["preferred"]) > len(choice["other"]) else "fewer"
         return (
             f"Principle: The response has {more} words.\n- Principle: The response is {more} than enough.\nThat is why."
         )
+    pair = pair_of(prompt)
+    thinks = prompt.rstrip().endswith(_THINK)
+    if pair is not None and (thinks or _COMPARED in prompt):
+        written = _comparison(pair, rule) if parsed else ""
+        return f"{written}\n</think>\n\n" if thinks else written
     match = _ONE.search(prompt)
     if match is None:
         count = 1 + int(4 * unit_interval("length", prompt, seed))
@@ -93,3 +100,11 @@ def reply(prompt: str, rule: Rule, seed: int, *, parsed: bool = True) -> str:
     verdict = "yes" if rule.follows(text) else "no"
     finding = "follows" if verdict == "yes" else "does not follow"
     return f"The response {finding} the principle." + (f"\nVerdict: {verdict}" if parsed else "")
+
+
+def _comparison(pair: tuple[str, str], rule: Rule) -> str:
+    """What a judge with this taste writes of two responses before it answers."""
+    first, second = map(rule.score, pair)
+    words = [len(text.split()) for text in pair]
+    better = "Neither" if first == second else "A" if first > second else "B"
+    return f"Response A has {words[0]} words, response B has {words[1]}. {better} follows the principle better."

@@ -84,11 +84,7 @@ class Blame:
     def _judged(self, constitution: Constitution, cases: Sequence[Case], judged: Judged) -> Mapping[Key, str | None]:
         if not cases or not constitution.active:
             return {case.key: None for case in cases}
-        judge = self._before
-        other = PairwiseJudge(
-            judge.engine, constitution, judge.mode, seed=judge.seed, min_label_mass=judge.min_label_mass
-        )
-        return judged(other, cases)
+        return judged(self._before.under(constitution), cases)
 
 
 def _moves(change: Change) -> bool:

@@ -78,7 +78,7 @@ def comparison_job(
     return Job(
         Address(Part.JUDGEMENTS, wave, bias=asked.bias), Step.JUDGEMENTS, JUDGE,
         "judging" if waves == 1 else f"judging, wave {wave} of {waves}", stage, shards,
-        partial(judged, judge), need(), plan=asked.plan if waves == 1 else "", retries=RETRIES,
+        partial(judged, judge), judge.need, plan=asked.plan if waves == 1 else "", retries=RETRIES,
         servers=judge.engine.stats,
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from generate.forecast import Forecast, Forecaster
 from generate.intake import PROMPTS, Input
 from generate.orders import Asking, make_asking
 from generate.others import OnLoan, Others
+from generate.plan_texts import recorded_texts, with_texts
 from generate.plan_writing import writing
 from generate.planned import Line, Seen, blank_sample, written
 from generate.prefixes import Prefixes
@@ -115,6 +116,7 @@ def plan(
         heard = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
         forecaster = Forecaster.of(asking, judge.constitution, heard)
         judging = _judging(judge, forecaster, askers, places, prompts, seen)
+        judging = with_texts(judging, judge, recorded_texts(run, judge, shards), len(prompts))
         lines += [judging, *writing(run, others, config, judge, prompts, seen, forecaster, judging, answered, shards)]
     factor = everyone.total / len(prompts) if prompts else 1.0
     undecided = sum(not judge.principles(prompt) for prompt in prompts)

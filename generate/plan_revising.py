@@ -21,7 +21,6 @@ from generate.questions import RETRIES
 from generate.revising import make_reviser
 from generate.revision_chain import Chain, critique_stage_name, follow, next_principle, stage_name, to_revise
 from generate.revision_pairs import JUDGEMENTS, checks
-from generate.spending import READ
 from judges.asks import Ask
 from judges.critique import CritiqueJudge
 from judges.pairwise import Mode, PairwiseJudge
@@ -55,8 +54,8 @@ class _Count:
     prompt: Amount = NOTHING
     completion: Amount = NOTHING
 
-    def known(self, ask: Ask, settled: Held[Any], most: int) -> None:
-        """A question that will be asked, or was."""
+    def known(self, ask: Ask, settled: Held[Any], most: int, further: int = 0) -> None:
+        """A question that will be asked, or was. `most` tokens are written for it, and as many as `further` read beside its own."""
         self.calls += Amount.exact(1)
         if ask.record_id in settled.own:
             return
@@ -64,7 +63,7 @@ class _Count:
             self.reused += Amount.exact(1)
         else:
             self.owed += Amount.exact(1)
-            self.prompt += Amount.exact(len(ask.tokens))
+            self.prompt += Amount.bounds(len(ask.tokens), len(ask.tokens) + further)
             self.completion += Amount.bounds(0, most)
 
     def possible(self, least: float, number: float, low: float, high: float, most: int) -> None:
@@ -145,7 +144,8 @@ class Revising:
             self._possibly_judged(frames)
         elif chain.kept and self.told.check:
             for ask in checks(self.judge, frames.prompt, chain):
-                self.count.known(ask, self.judged, READ)
+                most, written = self.judge.need(ask)
+                self.count.known(ask, self.judged, written, most - len(ask.tokens))
 
     def _round(self, frames: _Frames, chain: Chain, number: int, principle: Principle) -> Chain | None:
         """Count a round whose text is known; None where what it comes to is not recorded yet."""
@@ -187,12 +187,14 @@ class Revising:
         ids = [principle.id for principle in frames.principles]
         first, second = (blank_sample(frames.prompt, place) for place in (0, 1))
         lengths = sorted(
-            (len(ask.tokens) for ask in self.judge.asks_under(frames.prompt, first, second, ids)), reverse=True
+            ((len(ask.tokens), ask.principle) for ask in self.judge.asks_under(frames.prompt, first, second, ids)),
+            key=lambda one: -one[0],
         )
         number = len(lengths) if self.judge.mode is not Mode.SAMPLED else min(len(lengths), self.told.rounds)
         longest = self.seen.most + self.reviser.params.max_tokens
-        for length in lengths[:number]:
-            self.count.possible(0, 2, length, length + longest, READ)
+        for length, principle in lengths[:number]:
+            most, written = self.judge.most(length + longest, principle)
+            self.count.possible(0, 2, length, most, written)
 
 
 class _Frames:

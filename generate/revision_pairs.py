@@ -22,7 +22,7 @@ from generate.rank import rank
 from generate.revision_chain import Chain, chains_of
 from generate.schedule import round_robin
 from generate.shards import LazyShards
-from generate.spending import JUDGE, need
+from generate.spending import JUDGE
 from generate.supersede import supersede
 from judges.pairwise import PairAsk, PairwiseJudge
 from tenet.ids import content_id
@@ -63,7 +63,7 @@ def revision_job(context: Context, judge: PairwiseJudge) -> Job[PairAsk, Judgeme
 
     return Job(
         Address(Part.REVISION_JUDGEMENTS), Step.REVISIONS, JUDGE, "judging revisions",
-        context.run.stage(JUDGEMENTS, Judgement), LazyShards(len(context.shards), make), partial(judged, judge), need(),
+        context.run.stage(JUDGEMENTS, Judgement), LazyShards(len(context.shards), make), partial(judged, judge), judge.need,
         servers=judge.engine.stats,
     )  # fmt: skip
 

@@ -72,17 +72,22 @@ class Questionnaire:
 
     def tokens(self, **fields: str | Sequence[Span]) -> TokenIds:
         """Fill the template and make it the user's turn of a chat, with the model's answer opened."""
-        return self._tokenizer.chat([("user", self.template.fill(**fields))])
+        return self.opened(self.template.fill(**fields))
+
+    def opened(self, *turns: Sequence[Span]) -> TokenIds:
+        """A chat of these turns, the user's and the model's by turns, with the model's answer opened."""
+        return self._tokenizer.chat([(("user", "assistant")[place % 2], spans) for place, spans in enumerate(turns)])
 
     def key(self, subject: Sequence[str | int], tokens: TokenIds) -> str:
         """Name a question; see the module."""
         return digest([self._head, *subject, tokens_digest(tokens)])
 
-    def problem(self, tokens: TokenIds) -> str:
-        """Say why the model cannot take these tokens; empty if it can and one token of an answer fits."""
-        if len(tokens) < self._max_length:
+    def problem(self, tokens: TokenIds, more: int = 0) -> str:
+        """Say why the model cannot take these tokens and `more`; empty if it can and one token of an answer fits."""
+        if len(tokens) + more < self._max_length:
             return ""
-        return f"the question has {len(tokens):,} tokens; the model takes {self._max_length:,} with the answer"
+        text = f" and up to {more:,} more come before the verdict" if more else ""
+        return f"the question has {len(tokens):,} tokens{text}; the model takes {self._max_length:,} with the answer"
 
 
 def answered(

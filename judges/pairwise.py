@@ -14,11 +14,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 from constitution.model import Constitution, Principle, Tier
 from constitution.select import applying, draw
-from engines.base import Engine, LabelRead
+from engines.base import Engine, LabelRead, Request, TokenIds
+from engines.prompting import Span, Template
 from judges.asks import Ask, Questionnaire, answered, conversation, load_template
 from judges.labels import LabelVerdict, read_verdict, read_vote
 from tenet.errors import JudgeUnfit
@@ -52,11 +53,16 @@ class PairAsk(Ask):
 class PairwiseJudge:
     """A model as a judge of pairs by a constitution.
 
-    `min_label_mass` is the least P(A) + P(B) that counts as an answer.
+    `min_label_mass` is the least P(A) + P(B) that counts as an answer. `written` is the most that it writes before its
+    verdict: nothing here, something with the kinds that are made of this one.
 
     Raises:
         JudgeUnfit: the engine reads no label log-probabilities, or a label is no single token for it.
     """
+
+    kind: ClassVar[str] = "pairwise"
+    template: ClassVar[str] = "pairwise"
+    written: int = 0
 
     def __init__(
         self,
@@ -78,22 +84,48 @@ class PairwiseJudge:
         self.seed = seed
         self.min_label_mass = min_label_mass
         self.name = engine.info.model
-        self.labels = engine.tokenizer.label_set(LABELS)
-        template = load_template("pairwise-whole" if self.mode is Mode.WHOLE else "pairwise")
-        self._questions = Questionnaire(engine, template, "pairwise", self._parameters())
-        self._asked: tuple[Prompt | None, tuple[_Question, ...]] = (None, ())
+        self.labels = self._label_tokens()
+        self._questions = Questionnaire(engine, self._template(self.template), self.kind, self._parameters())
+        self._asked: tuple[Prompt | None, tuple[Question, ...]] = (None, ())
 
     @property
     def fingerprint(self) -> dict[str, Json]:
         """What identifies this judge in a run: its model, template, labels and manner of asking."""
         return {
-            "kind": "pairwise",
+            "kind": self.kind,
             "mode": self.mode.value,
             "seed": self.seed,
             "model": self.engine.info.as_json(),
             "template": self._questions.template.digest,
             "parameters": self._parameters(),
         }
+
+    def under(self, constitution: Constitution) -> PairwiseJudge:
+        """The same judge of other principles."""
+        return PairwiseJudge(
+            self.engine, constitution, self.mode, seed=self.seed, min_label_mass=self.min_label_mass
+        )  # fmt: skip
+
+    @property
+    def requests(self) -> int:
+        """How many requests to the engine a question takes."""
+        return 1
+
+    def overhead(self, subject: str | None) -> int:  # noqa: ARG002 - the same of all
+        """Tokens that stand between a question with what was written after it and the verdict; `subject` as in `subjects`."""
+        return 0
+
+    def need(self, ask: PairAsk) -> tuple[int, int]:
+        """The most tokens that an answer may have read and written."""
+        return (0, 0) if ask.problem else self.most(len(ask.tokens), ask.principle)
+
+    def most(self, tokens: int, subject: str | None) -> tuple[int, int]:  # noqa: ARG002 - the same of all
+        """The most tokens that the answer to a question of so many tokens may have read and written."""
+        return tokens, 1
+
+    def before_verdict(self, ask: PairAsk) -> Request:
+        """What the model reads right before its verdict."""
+        return ask.request
 
     def principles(self, prompt: Prompt) -> tuple[str, ...]:
         """Name the principles that this prompt's pairs are judged by.
@@ -132,7 +164,7 @@ class PairwiseJudge:
         if self.mode is not Mode.SAMPLED:
             return self.asks(prompt, first, second)
         chosen = [principle for principle in self.constitution.active if principle.id in principles]
-        return [self._ask(prompt, first, second, _question(principle)) for principle in chosen]
+        return [self._ask(prompt, first, second, question_of(principle)) for principle in chosen]
 
     def judge(self, asks: Sequence[PairAsk]) -> list[Judgement]:
         """Answer questions in one call to the engine, in order. What goes wrong with one is its outcome.
@@ -153,30 +185,41 @@ class PairwiseJudge:
         for ask, read in answered(asks, partial(self.engine.stream_labels, labels=self.labels)):
             yield self._unasked(ask) if read is None else self._judgement(ask, read)
 
+    def _template(self, name: str) -> Template:
+        return load_template(f"{name}-whole" if self.mode is Mode.WHOLE else name)
+
+    def _label_tokens(self) -> tuple[TokenIds, ...]:
+        return self.engine.tokenizer.label_set(LABELS)
+
+    def _made(self, ask: PairAsk, shown: Sequence[Span], question: Question) -> PairAsk:  # noqa: ARG002 - for kinds that go on
+        """The question as this kind of judge asks it; `shown` is what `ask.tokens` show."""
+        return ask
+
     def _parameters(self) -> dict[str, Json]:
         return {"labels": [list(ids) for ids in self.labels], "min_label_mass": self.min_label_mass}
 
-    def _questions_of(self, prompt: Prompt) -> tuple[_Question, ...]:
+    def _questions_of(self, prompt: Prompt) -> tuple[Question, ...]:
         if self._asked[0] is not prompt:
             self._asked = (prompt, self._make(prompt))
         return self._asked[1]
 
-    def _make(self, prompt: Prompt) -> tuple[_Question, ...]:
+    def _make(self, prompt: Prompt) -> tuple[Question, ...]:
         ids = self.principles(prompt)
         chosen = [principle for principle in self.constitution.active if principle.id in ids]
         if self.mode is Mode.WHOLE:
             shown = listed(chosen)
-            return (_Question(None, digest(shown)[:12], {"principles": shown}),) if chosen else ()
-        return tuple(map(_question, chosen))
+            return (Question(None, digest(shown)[:12], {"principles": shown}),) if chosen else ()
+        return tuple(map(question_of, chosen))
 
-    def _ask(self, prompt: Prompt, first: Sample, second: Sample, question: _Question) -> PairAsk:
-        tokens = self._questions.tokens(
+    def _ask(self, prompt: Prompt, first: Sample, second: Sample, question: Question) -> PairAsk:
+        shown = self._questions.template.fill(
             prompt=conversation(prompt),
             response_a=first.text.strip(),
             response_b=second.text.strip(),
             **question.fields,
         )
-        return PairAsk(
+        tokens = self._questions.opened(shown)
+        ask = PairAsk(
             key=self._questions.key((prompt.id, first.id, second.id, question.principle or ""), tokens),
             prompt_id=prompt.id,
             principle=question.principle,
@@ -186,6 +229,7 @@ class PairwiseJudge:
             second_id=second.id,
             principle_digest=question.digest,
         )
+        return self._made(ask, shown, question)
 
     def _unasked(self, ask: PairAsk) -> Judgement:
         return self._record(ask, LabelVerdict(Outcome.ERROR, reason=ask.problem), None)
@@ -216,7 +260,7 @@ class PairwiseJudge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """The fields of a template that do not depend on the pair."""
 
     principle: str | None
@@ -224,9 +268,10 @@ class _Question:
     fields: dict[str, str]
 
 
-def _question(principle: Principle) -> _Question:
+def question_of(principle: Principle) -> Question:
+    """What is asked about a principle of any pair."""
     fields = {"principle": principle.text, "question": principle.compare_question}
-    return _Question(principle.id, principle.compare_digest, fields)
+    return Question(principle.id, principle.compare_digest, fields)
 
 
 def listed(principles: Sequence[Principle]) -> str:

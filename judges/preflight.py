@@ -21,6 +21,7 @@ from tenet.records import Finish, Judgement, Outcome, Prompt, Sample
 PROMPTS_ASKED: Final = 20
 _LOOK: Final = SamplingParams(max_tokens=12, temperature=0.0)
 _MOST_FAILURES: Final = 0.5
+_FAILED: Final = (Outcome.ERROR, Outcome.UNPARSED)
 _LEAD: Final = re.compile(r"(.{1,40}?)(?<![A-Za-z])[AB](?![A-Za-z])", re.DOTALL)
 
 
@@ -28,8 +29,8 @@ _LEAD: Final = re.compile(r"(.{1,40}?)(?<![A-Za-z])[AB](?![A-Za-z])", re.DOTALL)
 class Preflight:
     """What a pre-flight measured. Masses are P(A) + P(B); None where no question was answered.
 
-    `low` counts the answers below the judge's `min_label_mass`, `failed` the questions that got no answer, `votes` the answers that
-    were only a letter.
+    `low` counts the answers below the judge's `min_label_mass`, `failed` the questions that got no answer or one that could not be read,
+    `votes` the answers that were only a letter, `cut` those before which the text ended at its limit.
     `judgements` are good ones: record them and they need not be asked again.
     """
 
@@ -41,6 +42,7 @@ class Preflight:
     failed: int
     judgements: tuple[Judgement, ...]
     votes: int = 0
+    cut: int = 0
 
     @property
     def summary(self) -> str:
@@ -51,8 +53,9 @@ class Preflight:
         if self.median_mass is not None and self.least_mass is not None:
             mass = f"{self.median_mass:.3f} (median), {self.least_mass:.3f} (least)"
             text = f"pre-flight: label mass {mass} over {self.asked} questions"
-        troubles = [f"{self.low} low" if self.low else "", f"{self.failed} failed" if self.failed else ""]
-        return "; ".join([text, *filter(None, troubles)])
+        told = {"low": self.low, "failed": self.failed, "after a text that was cut off": self.cut}
+        troubles = [f"{count} {name}" for name, count in told.items() if count]
+        return "; ".join([text, *troubles])
 
 
 def preflight(
@@ -89,14 +92,15 @@ def _report(prompts: int, judgements: tuple[Judgement, ...]) -> Preflight:
         median_mass=median(masses) if masses else None,
         least_mass=min(masses, default=None),
         low=sum(judgement.outcome is Outcome.LOW_MASS for judgement in judgements),
-        failed=sum(judgement.outcome is Outcome.ERROR for judgement in judgements),
+        failed=sum(judgement.outcome in _FAILED for judgement in judgements),
         judgements=judgements,
         votes=sum(judgement.is_vote for judgement in judgements),
+        cut=sum(judgement.cut for judgement in judgements),
     )
 
 
 def _failing(judgements: Sequence[Judgement], report: Preflight) -> JudgeUnfit:
-    reasons = [judgement.reason for judgement in judgements if judgement.outcome is Outcome.ERROR]
+    reasons = [judgement.reason for judgement in judgements if judgement.outcome in _FAILED]
     commonest = max(sorted(set(reasons)), key=reasons.count)
     return JudgeUnfit(
         f"the judge failed on {report.failed} of {report.asked} questions; most often: {commonest}",
@@ -119,10 +123,10 @@ def _unfit(judge: PairwiseJudge, asks: Sequence[PairAsk], report: Preflight) -> 
 
 def _opening(judge: PairwiseJudge, asks: Sequence[PairAsk]) -> str:
     """Let the model write freely and return how it begins; empty where the engine cannot tell."""
-    sendable = [ask.request for ask in asks if not ask.problem][:1]
+    sendable = [ask for ask in asks if not ask.problem][:1]
     if not sendable or not judge.engine.capabilities.generates:
         return ""
-    answer = judge.engine.generate(sendable, _LOOK)[0]
+    answer = judge.engine.generate([judge.before_verdict(sendable[0])], _LOOK)[0]
     if answer.finish is Finish.ERROR:
         return ""
     return (judge.engine.tokenizer.decode(answer.tokens, skip_special=False) or answer.text).strip()

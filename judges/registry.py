@@ -6,9 +6,12 @@ To add one, write its module and a line here; `judge.kind` in run.yaml names it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from judges.critique_first import COMPARING_PARAMS, CritiqueFirstJudge
 from judges.pairwise import PairAsk, PairwiseJudge
+from judges.reasoning import THINKING_PARAMS, Markers, ReasoningJudge
 from tenet.errors import UsageError
 from tenet.ids import Json
 from tenet.records import Judgement, Prompt, Sample
@@ -47,7 +50,32 @@ def _pairwise(engine: Engine, constitution: Constitution, config: JudgeConfig, s
     return PairwiseJudge(engine, constitution, config.principles, seed=seed, min_label_mass=config.min_label_mass)
 
 
-JUDGES: Final[dict[str, Maker]] = {"pairwise": _pairwise}
+def _critique_first(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> PairwiseJudge:
+    told, params = config.critique, COMPARING_PARAMS
+    if told is not None:
+        params = replace(params, max_tokens=told.max_tokens, temperature=told.temperature)
+    return CritiqueFirstJudge(
+        engine, constitution, config.principles, params=params, seed=seed, min_label_mass=config.min_label_mass,
+        clamp=config.clamp,
+    )  # fmt: skip
+
+
+def _reasoning(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> PairwiseJudge:
+    told, params, markers = config.thinking, THINKING_PARAMS, Markers()
+    if told is not None:
+        params = replace(params, max_tokens=told.budget, temperature=told.temperature, top_p=told.top_p)
+        markers = Markers(told.open, told.close)
+    return ReasoningJudge(
+        engine, constitution, config.principles, params=params, markers=markers, seed=seed,
+        min_label_mass=config.min_label_mass, clamp=config.clamp,
+    )  # fmt: skip
+
+
+JUDGES: Final[dict[str, Maker]] = {
+    "pairwise": _pairwise,
+    "critique-first": _critique_first,
+    "reasoning": _reasoning,
+}
 
 
 def create_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int) -> PairwiseJudge:

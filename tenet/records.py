@@ -125,6 +125,9 @@ class Judgement:
     None where the outcome is no opinion or the judge gives none: an opinion without `p_first` is a vote. `principle` is the id asked
     about; None when all were asked at once. `principle_digest` names the wording that the judge saw
     (`constitution.model.Principle.compare_digest`; of all at once the digest of their list), None where it is not known.
+
+    `critique` and `thinking` are what the judge wrote before its verdict, of A (shown first) and B; `cut` says that the text ended at its
+    limit of tokens.
     """
 
     id: str
@@ -142,6 +145,9 @@ class Judgement:
     reason: str = ""
     completion_tokens: int | None = None
     principle_digest: str | None = None
+    critique: str = ""
+    thinking: str = ""
+    cut: bool = False
 
     @property
     def version(self) -> str | None:

@@ -96,6 +96,31 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True)
+class CritiqueFirstConfig:
+    """How a judge of kind critique-first writes its comparison."""
+
+    max_tokens: Annotated[int, AtLeast(1)] = 256
+    temperature: Annotated[float, AtLeast(0)] = 0.0
+
+
+@dataclass(frozen=True)
+class ThinkingConfig:
+    """How a judge of kind reasoning thinks: for `budget` tokens at most, between the markers `open` and `close`."""
+
+    budget: Annotated[int, AtLeast(1)] = 1024
+    temperature: Annotated[float, AtLeast(0)] = 0.6
+    top_p: Annotated[float, MoreThan(0), Between(0, 1)] = 0.95
+    open: str = "<think>"
+    close: str = "</think>"
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        for name in ("open", "close"):
+            if not str(getattr(self, name)).strip():
+                yield Complaint((name,), "is empty", "give what the model's chat template writes there")
+
+
+@dataclass(frozen=True)
 class JudgeConfig:
     """The model that judges, and how it is asked.
 
@@ -103,21 +128,39 @@ class JudgeConfig:
     (`whole`). `base_url` is where the engine http finds the model, one address or several. `prefill` opens
     the judge's answer; a read whose labels hold less than `min_label_mass` of the
     probability is an outcome, not a vote.
+
+    `kind`: the letter at once (`pairwise`), after a written comparison (`critique-first`, as `critique` says), or
+    after a thinking model has thought (`reasoning`, as `thinking` says). `clamp: [0.4, 0.6]` holds the probabilities of the
+    last two, which run to 0 and 1, within these.
     """
 
     model: ModelRef = field(metadata={"example": "org/judge-model"})
     engine: Engine = "transformers"
     base_url: tuple[str, ...] = ()
-    kind: Literal["pairwise"] = "pairwise"
+    kind: Literal["pairwise", "critique-first", "reasoning"] = "pairwise"
     principles: Literal["sampled", "each", "whole"] = "sampled"
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     prefill: str = ""
     min_label_mass: Annotated[float, Between(0, 1)] = 0.5
     options: Mapping[str, Json] = field(default_factory=dict)
+    critique: CritiqueFirstConfig | None = None
+    thinking: ThinkingConfig | None = None
+    clamp: tuple[Annotated[float, Between(0, 1)], ...] = ()
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
         yield from _address(self.engine, self.base_url)
+        for key, kind in (("critique", "critique-first"), ("thinking", "reasoning")):
+            if getattr(self, key) is not None and self.kind != kind:
+                yield Complaint(
+                    (key,), f"a judge of kind {self.kind} does not read it", f"set kind: {kind}, or leave it out"
+                )
+        if self.clamp and self.kind not in ("critique-first", "reasoning"):
+            hint = "leave it out; it is for kinds that write before they answer"
+            yield Complaint(("clamp",), f"a judge of kind {self.kind} is not clamped", hint)
+        elif self.clamp and (len(self.clamp) != 2 or self.clamp[0] >= 0.5 or abs(sum(self.clamp) - 1) > 1e-9):
+            message = "must be two numbers about 0.5, that sum to 1"
+            yield Complaint(("clamp",), message, "write, for example, [0.4, 0.6]")
 
 
 def _address(engine: Engine, base_url: Sequence[str]) -> Iterator[Complaint]:
@@ -264,6 +307,10 @@ class RunConfig:
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
+        if self.judge.kind == "reasoning" and (self.critique != "none" or self.revise is not None):
+            message = "a judge that thinks would spend the tokens of its critiques on thinking"
+            key = "critique" if self.critique != "none" else "revise"
+            yield Complaint((key,), message, "set critique: none, and leave out revise")
         if self.overlap == "yes" and self.workers.kind == "ray":
             message = "workers on Ray hold one model at a time"
             yield Complaint(("overlap",), message, "leave overlap out, or set workers: local")
