@@ -149,9 +149,8 @@ class HttpEngine(Engine):
             generates=True,
             deterministic=False,
             prefix_cache=api == "vllm",
-            batch=512,
-            continues=api != "chat",
-        )
+            batch=512, continues=api != "chat",
+        )  # fmt: skip
 
     @property
     def place(self) -> Place:

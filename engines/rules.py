@@ -77,7 +77,7 @@ def pair_of(prompt: str) -> tuple[str, str] | None:
 
 
 def reply(prompt: str, rule: Rule, seed: int, *, parsed: bool = True) -> str:
-    """What the scripted model writes: a critique (also of two, before a verdict), thinking, a revision, principles, or else stock sentences."""
+    """What the scripted model writes: a critique of one or of two, thinking, a revision, principles, or else stock sentences."""
     choice = _CHOICE.search(prompt)
     if choice is not None and parsed:
         more = "more" if len(choice["preferred"]) > len(choice["other"]) else "fewer"
