@@ -42,6 +42,8 @@ from tenet.records import Finish, Judgement, Message, Prompt, Sample
 FAMILIES = ("courteous", "thorough")
 BUDGET = 64
 """Tokens of a text: what the pocket judge writes that was not taught to end is only longer with more."""
+DRAWN = 900
+"""Prompts that pairs are made of; the held-out part of the world has a few more."""
 LOW = 0.5
 PARAMS = replace(COMPARING_PARAMS, max_tokens=BUDGET)
 
@@ -70,7 +72,7 @@ def cases(wanted: int) -> list[Case]:
     found: dict[Pair, Case] = {}
     for family in FAMILIES:
         constitution, rng, held = load(f"pocket/{family}"), random.Random(f"kinds {family}"), 0
-        for written in world.prompts(12 * wanted, 17, "heldout"):
+        for written in world.prompts(DRAWN, 17, "heldout"):
             texts = [world.reply(written, world.draw_plan(rng, balanced=True), rng).text for _ in range(2)]
             side = oracle.decide(family, written.text, *texts)
             if side == 0 or held >= wanted // 2:

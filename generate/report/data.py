@@ -146,6 +146,7 @@ def _findings(
         resume=run.command,
         votes=verdicts.votes,
         revised=revisions.revised if revisions else 0,
+        cut=found.cut,
     )
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from generate.report.model import CritiqueView, Example, ResponseView, Turn
+from generate.report.model import CritiqueView, Example, ResponseView, Turn, WrittenView
 from tenet.ids import unit_interval
-from tenet.records import Critique, Preference, PreferencePair, Prompt, Sample
+from tenet.records import Critique, Judgement, Preference, PreferencePair, Prompt, Sample
 
 SHOWN_CHARACTERS = 4000
 SUREST, RANDOM, CLOSEST, FLIPPED = "surest verdict", "drawn at random", "close call", "order flip"
@@ -81,8 +81,9 @@ def view(
     samples: Mapping[str, Sample],
     critiques: Mapping[str, Sequence[Critique]],
     preference: Preference | None,
+    judgements: Sequence[Judgement] = (),
 ) -> Example:
-    """A picked pair with its texts; what cannot be found is shown as missing, never made up."""
+    """A picked pair with its texts and what was written in judging it; what cannot be found is shown as missing, never made up."""
     pair = one.pair
     turns = (
         tuple(Turn(turn.role, turn.content) for turn in prompt.messages)
@@ -99,7 +100,16 @@ def view(
         flipped=pair.flipped,
         principles=pair.principles,
         p_shown=_orders(pair, preference),
+        written=tuple(_written(one, pair) for one in judgements if one.critique or one.thinking),
     )
+
+
+def _written(one: Judgement, pair: PreferencePair) -> WrittenView:
+    longest = max(len(one.critique), len(one.thinking))
+    return WrittenView(
+        one.principle or "", one.first_id == pair.chosen_id, one.critique[:SHOWN_CHARACTERS],
+        one.thinking[:SHOWN_CHARACTERS], one.cut or longest > SHOWN_CHARACTERS,
+    )  # fmt: skip
 
 
 def _orders(pair: PreferencePair, preference: Preference | None) -> tuple[float | None, float | None]:

@@ -48,7 +48,10 @@ def judge_facts(judge: Mapping[str, Json]) -> Facts:
     options = judge.get("options")
     written = isinstance(options, Mapping) and options.get("verdicts") == "text"
     what = "the letter that it writes, as a vote without a probability" if written else "the letter's probability"
-    rows.append(("Reads", f"{what}, both orders averaged"))
+    before = {"critique-first": " after a written comparison", "reasoning": " after thinking"}.get(
+        str(judge.get("kind")), ""
+    )
+    rows.append(("Reads", f"{what}{before}, both orders averaged"))
     rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
     return _present(rows)
 

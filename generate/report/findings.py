@@ -22,7 +22,8 @@ class Findings:
     """A run in numbers.
 
     `calls` and `failed` count judge calls, `compared` the pairs asked about, `owed` rows planned and not recorded
-    yet, `anchors` human labels in the run, `votes` opinions without a probability, `revised` responses that were rewritten.
+    yet, `anchors` human labels in the run, `votes` opinions without a probability, `revised` responses that were rewritten, `cut` judge
+    calls whose text before the verdict ended at its limit.
     """
 
     prompts: int
@@ -45,6 +46,7 @@ class Findings:
     resume: str = ""
     votes: int = 0
     revised: int = 0
+    cut: int = 0
 
     @property
     def asked(self) -> list[AttributeRow]:

@@ -322,6 +322,20 @@ class ResponseView:
 
 
 @dataclass(frozen=True)
+class WrittenView:
+    """What the judge wrote of a pair before its verdict: a critique or thinking of A, which is the chosen response where `chosen_first`.
+
+    `cut`: it ended at its limit, or was cut short for the page.
+    """
+
+    principle: str
+    chosen_first: bool
+    critique: str
+    thinking: str
+    cut: bool
+
+
+@dataclass(frozen=True)
 class Turn:
     """One turn of a prompt as shown."""
 
@@ -342,6 +356,7 @@ class Example:
     flipped: bool
     principles: tuple[str, ...]
     p_shown: tuple[float | None, float | None] = (None, None)
+    written: tuple[WrittenView, ...] = ()
 
 
 @dataclass(frozen=True)

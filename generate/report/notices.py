@@ -24,6 +24,7 @@ ODD_SLOT: Final = 0.1
 ODD_LENGTH: Final = 0.2
 WEAK_PRINCIPLE: Final = 0.6
 ENOUGH_QUESTIONS: Final = 20
+MANY_CUT: Final = 0.1
 
 _ORDER = (Level.SERIOUS, Level.CAUTION, Level.NOTE)
 _LENGTH_WORDS = ("brief", "short", "long", "thorough", "concise", "length", "detail", "sentence")
@@ -117,6 +118,17 @@ def votes(found: Findings) -> Iterator[Notice]:
         yield Notice(Level.CAUTION, "Labels without the judge's confidence", body, mend)
 
 
+def cut_texts(found: Findings) -> Iterator[Notice]:
+    """Verdicts after half a text."""
+    if found.calls and found.cut / found.calls > MANY_CUT:
+        body = (
+            f"In {percent(found.cut / found.calls)} of the calls what the judge wrote before its verdict ended at its limit of tokens;"
+            " the verdict was read all the same."
+        )
+        mend = "Give it more room: judge.critique.max_tokens, or judge.thinking.budget."
+        yield Notice(Level.CAUTION, "Many verdicts after a text that was cut off", body, mend)
+
+
 def lengths(found: Findings) -> Iterator[Notice]:
     """Length wins although nobody asked for it."""
     if found.lengths is None or any(word in row.text.lower() for row in found.principles for word in _LENGTH_WORDS):
@@ -203,5 +215,5 @@ def standing(found: Findings) -> Iterator[Notice]:
 
 
 RULES: Final[tuple[Callable[[Findings], Iterator[Notice]], ...]] = (
-    unfinished, size, failures, order, label_mass, votes, lengths, principles, wordings, training, standing,
+    unfinished, size, failures, order, label_mass, votes, cut_texts, lengths, principles, wordings, training, standing,
 )  # fmt: skip

@@ -48,7 +48,8 @@ class Walked:
     `versions` counts judgements by principle and wording, those of revisions too, where one principle was asked and its
     wording recorded; `critique_versions` and `revision_versions` count critiques and revisions likewise.
     `given` samples came with the prompts and cost nothing; `finishes` counts how samples ended; `unusable` and
-    `identical` ones were never compared (see `generate.schedule`), `comparable` counts the unordered pairs left.
+    `identical` ones were never compared (see `generate.schedule`), `comparable` counts the unordered pairs left. `cut`
+    counts the judgements whose text before the verdict ended at its limit.
     """
 
     verdicts: VerdictTally = field(default_factory=VerdictTally)
@@ -64,6 +65,7 @@ class Walked:
     comparable: int = 0
     sampling: Tokens = field(default_factory=Tokens)
     judging: Tokens = field(default_factory=Tokens)
+    cut: int = 0
     policies: Counter[str] = field(default_factory=Counter)
     longer: RateTally = field(default_factory=RateTally)
     chosen_length: MeanTally = field(default_factory=MeanTally)
@@ -109,7 +111,11 @@ def walk(run: Run) -> Walked:
             found.verdicts.add(told, own, rank(prompt_id, own, one_order=lean))
             _count_policies(found, own, texts)
             for one in told:
-                found.judging.add(prompt=one.prompt_tokens, cached=one.cached_tokens)
+                found.judging.add(
+                    prompt=one.prompt_tokens, cached=one.cached_tokens,
+                    completion=one.completion_tokens if one.critique or one.thinking else None,
+                )  # fmt: skip
+                found.cut += one.cut
         revised = records_of(run, REVISION_JUDGEMENTS, Judgement, shard)
         for one in chain(revised, *judgements.values()):
             if one.principle and one.principle_digest:
@@ -130,6 +136,8 @@ def examples(run: Run) -> tuple[Example, ...]:
     turns: dict[str, Prompt] = {}
     preferences: dict[frozenset[str], Preference] = {}
     critiques: defaultdict[str, list[Critique]] = defaultdict(list)
+    pairs = {_sides(one.pair) for one in picks}
+    written: defaultdict[frozenset[str], list[Judgement]] = defaultdict(list)
     for shard in shards(run):
         turns |= {one.id: one for one in records_of(run, Step.PROMPTS, Prompt, shard) if one.id in prompts}
         samples |= {one.id: one for one in records_of(run, Step.SAMPLES, Sample, shard) if one.id in wanted}
@@ -138,7 +146,15 @@ def examples(run: Run) -> tuple[Example, ...]:
         for critique in records_of(run, Step.CRITIQUES, Critique, shard):
             if critique.sample_id in wanted:
                 critiques[critique.sample_id].append(critique)
-    return tuple(_view(one, turns, samples, critiques, preferences) for one in picks)
+        for judgement in records_of(run, Step.JUDGEMENTS, Judgement, shard):
+            sides = frozenset((judgement.first_id, judgement.second_id))
+            if sides in pairs and (judgement.critique or judgement.thinking):
+                written[sides].append(judgement)
+    return tuple(_view(one, turns, samples, critiques, preferences, written) for one in picks)
+
+
+def _sides(pair: PreferencePair) -> frozenset[str]:
+    return frozenset((pair.chosen_id, pair.rejected_id))
 
 
 def _view(
@@ -147,9 +163,11 @@ def _view(
     samples: Mapping[str, Sample],
     critiques: Mapping[str, Sequence[Critique]],
     preferences: Mapping[frozenset[str], Preference],
+    written: Mapping[frozenset[str], Sequence[Judgement]],
 ) -> Example:
-    preference = preferences.get(frozenset((one.pair.chosen_id, one.pair.rejected_id)))
-    return view(one, prompts.get(one.pair.prompt_id), samples, critiques, preference)
+    sides = _sides(one.pair)
+    prompt, told = prompts.get(one.pair.prompt_id), sorted(written.get(sides, ()), key=lambda judgement: judgement.id)
+    return view(one, prompt, samples, critiques, preferences.get(sides), told)
 
 
 def shards(run: Run) -> list[int]:
