@@ -9,7 +9,7 @@ number. Their material stands in front and the aspect last, which favours them w
 
 By default responses are the pocket world's, which are short: on long ones the texts weigh more and the wording of
 questions less. `--prompts` takes a file of rows with a prompt and its responses. Not counted but assumed, and printed:
-how much a judge writes where it writes (`--written`, for critiques and rationales alike), the share of second orders
+how much a judge writes where it writes (`--written`, for critiques and rationales alike; `--thought`, for thinking), the share of second orders
 that are asked where only close ones are, and the prices. A prompt usually gives one pair, best against worst; `pairs`
 are those that a method tells apart and that `select: all` would keep. A label read is one completion token. Costs only; what the
 labels are worth is another matter (`benchmarks.ranking`, `benchmarks.pocket_judge`).
@@ -22,7 +22,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,9 @@ from generate.schedule import field_of, make_schedule
 from generate.spending import READ
 from judges.asks import conversation
 from judges.critique import CritiqueJudge
+from judges.critique_first import CritiqueFirstJudge
 from judges.pairwise import Mode, PairwiseJudge
+from judges.reasoning import ReasoningJudge
 from pocket import JUDGE_PATH
 from pocket.plan import draw_prompts
 from pocket.world import KIND_SHARES, draw_plan, reply
@@ -124,6 +126,19 @@ def pairwise(name: str, judge: PairwiseJudge, cases: Sequence[Case], asking: Ask
     )  # fmt: skip
 
 
+def written_first(name: str, judge: PairwiseJudge, cases: Sequence[Case], asking: Asking, written: int) -> Cost:
+    """A judge that writes so many tokens before it answers: two requests a question, of which the second begins with the first."""
+    direct = pairwise(name, judge, cases, asking)
+    active = [principle.id for principle in judge.constitution.active]
+    overhead = sum(map(judge.overhead, active)) / len(active)
+    again = direct.prompt_tokens + direct.calls * (overhead + written)
+    held = direct.prompt_tokens - direct.calls * (BLOCK - 1) / 2  # whole blocks
+    return replace(
+        direct, calls=direct.calls * judge.requests, prompt_tokens=direct.prompt_tokens + again,
+        cached_tokens=direct.cached_tokens + held, completion_tokens=direct.completion_tokens + direct.calls * written,
+    )  # fmt: skip
+
+
 def pointwise(name: str, asked: Sequence[TokenIds], cases: Sequence[Case], written: int) -> Cost:
     """Questions about single responses, in the order in which they are asked."""
     size, count = len(cases[0].samples), len(cases)
@@ -167,7 +182,9 @@ def asking_of(kind: str = "round-robin", within: float | None = None) -> Asking:
     return Asking(make_schedule(ScheduleConfig(kind), SEED), Orders(within, SEED))  # type: ignore[arg-type]
 
 
-def costs(engine: Engine, constitution: Constitution, cases: Sequence[Case], written: int) -> Iterator[Cost]:
+def costs(
+    engine: Engine, constitution: Constitution, cases: Sequence[Case], written: int, thought: int
+) -> Iterator[Cost]:  # fmt: skip
     """Every method on the same cases, which all have the same number of responses."""
     judges = {mode: PairwiseJudge(engine, constitution, mode, seed=SEED) for mode in Mode}
     sampled = judges[Mode.SAMPLED]
@@ -177,6 +194,9 @@ def costs(engine: Engine, constitution: Constitution, cases: Sequence[Case], wri
         yield pairwise(f"pairwise, both orders, {kind}", sampled, cases, asking_of(kind))
     yield pairwise("  each principle", judges[Mode.EACH], cases, asking_of())
     yield pairwise("  whole constitution", judges[Mode.WHOLE], cases, asking_of())
+    critic, thinker = (kind(engine, constitution, seed=SEED) for kind in (CritiqueFirstJudge, ReasoningJudge))
+    yield written_first("critique-first, both orders, round-robin", critic, cases, asking_of(), written)
+    yield written_first("reasoning, both orders, round-robin", thinker, cases, asking_of(), thought)
     yield pointwise("critique, then yes or no", critiques(engine, sampled, cases), cases, written)
     yield pointwise(f"ratings, {len(ASPECTS)} aspects", ratings(engine, cases), cases, written)
 
@@ -247,6 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--principles", nargs="+", default=list(PRINCIPLES), metavar="NAME")
     parser.add_argument("--count", type=int, default=50, help="prompts at most")
     parser.add_argument("--written", type=int, default=150, help="tokens of a critique or rationale with its verdict")
+    parser.add_argument("--thought", type=int, default=600, help="tokens of thinking before a verdict")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     args = parser.parse_args(arguments)
     constitution = joined(args.principles)
@@ -257,13 +278,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = []
         for size in SIZES:
             some = [Case(case.prompt, case.samples[:size]) for case in cases if len(case.samples) >= size]
-            found += list(costs(engine, constitution, some, args.written)) if some else []
+            found += list(costs(engine, constitution, some, args.written, args.thought)) if some else []
         told = {
             "prompts": len(cases), "principles": len(constitution.active),
             "prompt_length": mean([count(case.prompt.text) for case in cases]),
             "response_length": mean([count(sample.text.strip()) for case in cases for sample in case.samples]),
             "rating_prompt_length": mean([count(RATING) + count(aspect) for aspect in ASPECTS]),
-            "written": args.written, "close": USUAL_CLOSE, "cache_block": BLOCK, "completion_price": COMPLETION_PRICE,
+            "written": args.written, "thought": args.thought, "close": USUAL_CLOSE, "cache_block": BLOCK, "completion_price": COMPLETION_PRICE,
             "cached_price": CACHED_PRICE,
         }  # fmt: skip
     if not found:

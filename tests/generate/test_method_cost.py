@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.method_cost import ASPECTS, Case, asking_of, main, pairwise, pocket_cases, ratings
+from benchmarks.method_cost import ASPECTS, Case, asking_of, main, pairwise, pocket_cases, ratings, written_first
 from constitution.load import load
 from engines.registry import create_engine
 from generate.context import Step
 from generate.intake import read_input
 from generate.pipeline import assemble
 from generate.plan import plan
+from judges.critique_first import CritiqueFirstJudge
 from judges.pairwise import PairwiseJudge
 from pocket import JUDGE_PATH
 from tenet.config import make_config
@@ -59,6 +60,18 @@ def test_one_order_asks_half_and_close_in_between(cases: list[Case]) -> None:
     assert one.prompt_tokens < some.prompt_tokens < both.prompt_tokens
     assert both.cached_tokens > one.cached_tokens
     assert both.price() < both.price(cache=False)
+
+
+def test_a_judge_that_writes_first_takes_two_requests_of_which_the_second_holds_the_first(cases: list[Case]) -> None:
+    with create_engine("transformers", str(JUDGE_PATH)) as engine:
+        judge = CritiqueFirstJudge(engine, load("pocket/thorough"))
+        direct, whole = pairwise("", judge, cases, asking_of()), written_first("", judge, cases, asking_of(), 50)
+        (ask,) = judge.asks(cases[0].prompt, *cases[0].samples[:2])
+        overhead = judge.overhead(ask.principle)
+    assert whole.calls == 2 * direct.calls == 24.0
+    assert whole.prompt_tokens == pytest.approx(2 * direct.prompt_tokens + 12 * (50 + overhead))
+    assert whole.completion_tokens == 12 * 51
+    assert direct.prompt_tokens - whole.cached_tokens + direct.cached_tokens == pytest.approx(12 * 7.5)
 
 
 def test_ratings_are_asked_once_a_response_and_aspect(cases: list[Case]) -> None:
