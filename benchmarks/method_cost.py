@@ -9,7 +9,7 @@ number. Their material stands in front and the aspect last, which favours them w
 
 By default responses are the pocket world's, which are short: on long ones the texts weigh more and the wording of
 questions less. `--prompts` takes a file of rows with a prompt and its responses. Not counted but assumed, and printed:
-how much a judge writes where it writes (`--written`, for critiques and rationales alike; `--thought`, for thinking), the share of second orders
+how much a judge writes (`--written`, critiques and rationales alike; `--thought`, thinking), the share of second orders
 that are asked where only close ones are, and the prices. A prompt usually gives one pair, best against worst; `pairs`
 are those that a method tells apart and that `select: all` would keep. A label read is one completion token. Costs only; what the
 labels are worth is another matter (`benchmarks.ranking`, `benchmarks.pocket_judge`).
@@ -284,7 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "prompt_length": mean([count(case.prompt.text) for case in cases]),
             "response_length": mean([count(sample.text.strip()) for case in cases for sample in case.samples]),
             "rating_prompt_length": mean([count(RATING) + count(aspect) for aspect in ASPECTS]),
-            "written": args.written, "thought": args.thought, "close": USUAL_CLOSE, "cache_block": BLOCK, "completion_price": COMPLETION_PRICE,
+            "written": args.written, "thought": args.thought, "close": USUAL_CLOSE, "cache_block": BLOCK,
+            "completion_price": COMPLETION_PRICE,
             "cached_price": CACHED_PRICE,
         }  # fmt: skip
     if not found:
