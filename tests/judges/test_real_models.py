@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from constitution.load import load
-from engines.base import Engine
+from engines.base import Engine, SamplingParams
 from engines.registry import create_engine
 from generate.rank import rank
 from generate.schedule import round_robin
 from judges.aggregate import preferences
 from judges.critique import CritiqueJudge
+from judges.critique_first import CritiqueFirstJudge
 from judges.pairwise import Mode, PairwiseJudge
 from judges.preflight import preflight
+from judges.probability import sigmoid
+from judges.reasoning import ReasoningJudge
 from judges.revise import Reviser
 from pocket import JUDGE_PATH, oracle, world
 from pocket.world import Length, Plan, Tone
@@ -157,3 +160,23 @@ def test_a_conversation_with_a_system_turn_is_judged(pocket_judge: Engine) -> No
     judge = PairwiseJudge(pocket_judge, load("pocket/courteous"))
     (found,) = judge.judge(judge.asks(prompt, SAMPLES[0], SAMPLES[2]))
     assert found.outcome.is_opinion
+
+
+@pytest.mark.parametrize("kind", [CritiqueFirstJudge, ReasoningJudge])
+def test_a_verdict_after_a_text_is_a_read_of_its_own(
+    pocket_judge: Engine, kind: type[CritiqueFirstJudge | ReasoningJudge]
+) -> None:
+    """The pocket judge has learnt neither to compare in writing nor to think; what counts here is what is sent and read."""
+    params = SamplingParams(max_tokens=12, temperature=0.0)
+    judge = kind(pocket_judge, load("pocket/courteous"), params=params, min_label_mass=0.0)
+    asks = [*judge.asks(PROMPT, SAMPLES[0], SAMPLES[2]), *judge.asks(PROMPT, SAMPLES[2], SAMPLES[0])]
+    told = judge.judge(asks)
+    streamed = {one.id: one for one in judge.stream(asks)}
+    for ask, one in zip(asks, told, strict=True):
+        (read,) = pocket_judge.read_labels([judge.before_verdict(ask)], judge.labels)
+        (direct,) = pocket_judge.read_labels([ask.request], judge.labels)
+        assert one.p_first == pytest.approx(sigmoid(read.logprobs[0] - read.logprobs[1]), abs=1e-4)
+        assert one.p_first != pytest.approx(sigmoid(direct.logprobs[0] - direct.logprobs[1]), abs=1e-4)
+        assert one.critique or one.thinking
+        assert 0 < (one.completion_tokens or 0) <= 12
+        assert streamed[one.id].p_first == pytest.approx(one.p_first, abs=1e-3)
