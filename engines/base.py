@@ -45,20 +45,26 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to draw a completion. `temperature` 0 is greedy. Tenet's own names; engines translate."""
+    """How to draw a completion. `temperature` 0 is greedy. Tenet's own names; engines translate.
+
+    `schema` is a JSON Schema as text: hosts that can hold a model to it do, others ignore it, so whoever reads the answer checks it.
+    """
 
     max_tokens: int = 512
     temperature: float = 1.0
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
+    schema: str = ""
 
     def as_json(self) -> Json:
         """What goes into a fingerprint or a key."""
+        held: dict[str, Json] = {"schema": self.schema} if self.schema else {}
         return {
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             "top_p": self.top_p,
             "stop": list(self.stop),
+            **held,
         }
 
 

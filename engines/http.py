@@ -48,6 +48,7 @@ from engines.http_wire import (
     id_frame,
     letter_fields,
     refuse_prefill,
+    text_fields,
     text_prompt,
 )
 from engines.places import Place, address
@@ -84,7 +85,7 @@ class HttpEngine(Engine):
     requests carry many prompts), or `in_flight`, that many without trial; `prompts_per_request` of label reads (50 on vLLM, else 1);
     seconds for `connect_timeout` (10), `read_timeout` (120) and `deadline`, a request with all its retries (600); `tries` of a request
     that fails on the server's side (5) and `backoff`, the first pause between them (0.5); `max_length` in tokens; `top_logprobs` (20);
-    `trust_env` takes proxies from the environment (false).
+    `trust_env` takes proxies from the environment (false); `structured` sends JSON Schemas as `response_format` (on vLLM, else not).
 
     Raises:
         UsageError: an option or address that is wrong, or a key where its variable's name belongs.
@@ -346,9 +347,8 @@ class HttpEngine(Engine):
 
     def _text_plan(self, params: SamplingParams) -> TextPlan:
         api = self._resolved()
-        fields: dict[str, Json] = {"temperature": params.temperature, "top_p": params.top_p}
-        if params.stop:
-            fields["stop"] = list(params.stop)
+        structured = self._options.get("structured", api == "vllm")
+        fields = text_fields(params, structured=structured)
         if api == "chat":
             frame = self._chat_frame(fields)
         else:

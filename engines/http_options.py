@@ -29,6 +29,7 @@ OPTIONS: Final[Kinds] = {
     "max_length": int,
     "top_logprobs": int,
     "trust_env": bool,
+    "structured": bool,
 }
 APIS: Final = ("auto", "vllm", "completions", "chat")
 PROMPTS: Final = ("ids", "text")

@@ -1,8 +1,8 @@
 """The JSON of label reads and completions over the OpenAI interface: bodies out, answers in. Pure functions of both; knows no transport.
 
 Where the server gives a list of top log-probabilities only, a label's entries are those whose text is the label, white space aside. A label
-that the list leaves out gets the most that it can have: the smallest listed probability, or what the listed ones leave over if that is
-less. That understates the other label's lead, and never turns it. Labels that are all absent have next to no mass.
+that the list leaves out gets the most that it can have: the smallest listed probability, or its share of what the listed ones leave over
+if that is less. That understates the leads of the others, and never turns one. Labels that are all absent have next to no mass.
 """
 
 from __future__ import annotations
@@ -217,7 +217,9 @@ def by_text(labels: Sequence[str]) -> Callable[[Choice, Usage], LabelRead | Fail
                 parts[label].append(found)
         if not any(parts.values()):
             return LabelRead(tuple(ABSENT for _ in labels), spent)
-        left = 1.0 - math.fsum(math.exp(min(0.0, value)) for value in listed)
+        left = (1.0 - math.fsum(math.exp(min(0.0, value)) for value in listed)) / max(
+            1, sum(not p for p in parts.values())
+        )
         bound = max(ABSENT, min(*listed, math.log(left) if left > 0 else ABSENT))
         return checked_read([log_sum(each) if each else bound for each in parts.values()], spent)
 
@@ -287,6 +289,17 @@ def id_frame(model: str, api: str, fields: Mapping[str, Json]) -> Frame:
         {"model": model, **fields, **({"return_token_ids": True} if api == "vllm" else {})},
         token_prompt,
     )
+
+
+def text_fields(params: SamplingParams, *, structured: bool) -> dict[str, Json]:
+    """What asks for a completion drawn by `params`; their schema goes along where the server is to hold the model to it."""
+    fields: dict[str, Json] = {"temperature": params.temperature, "top_p": params.top_p}
+    if params.stop:
+        fields["stop"] = list(params.stop)
+    if params.schema and structured:
+        schema = {"name": "answer", "schema": json.loads(params.schema)}
+        fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return fields
 
 
 def letter_fields() -> dict[str, Json]:

@@ -26,7 +26,7 @@ from engines.options import Kinds, checked
 from engines.places import Place
 from engines.prompting import ChatTokenizer
 from engines.requests import fitting
-from engines.rules import Rule, pair_of, reply
+from engines.rules import Rule, pair_of, reply, response_of, scale_logprobs, softplus
 from engines.scripted_log import note_asked
 from tenet.errors import EngineError
 from tenet.ids import Json, unit_interval
@@ -124,14 +124,17 @@ class ScriptedEngine(Engine):
         """See `engines.base.Engine.read_labels`.
 
         Raises:
-            EngineError: other than two labels, of which the first stands for the response shown first.
+            EngineError: other than two labels, of which the first stands for the response shown first, where the prompt does not show
+                one response alone; there the labels are a scale, the worst first.
         """
-        if len(labels) != 2:
-            raise EngineError(f"the scripted engine compares two responses; {len(labels)} labels were asked for")
+        if len(labels) < 2:
+            raise EngineError(
+                f"the scripted engine compares two responses, or rates one; {len(labels)} labels were asked for"
+            )
         note_asked(self._log, ((request.tokens, 0) for request in requests))
         self._wait()
         problems = fitting(requests, self._max_length).problems
-        return [self._read(request, problems.get(place, "")) for place, request in enumerate(requests)]
+        return [self._read(request, len(labels), problems.get(place, "")) for place, request in enumerate(requests)]
 
     def generate(self, requests: Sequence[Request], params: SamplingParams) -> list[Completion]:
         """See `engines.base.Engine.generate`."""
@@ -157,19 +160,27 @@ class ScriptedEngine(Engine):
         self._failed.add(request.tokens)
         return not again
 
-    def _read(self, request: Request, problem: str) -> LabelRead:
+    def _read(self, request: Request, labels: int, problem: str) -> LabelRead:
         usage = Usage(len(request.tokens))
         if problem or self._meets("errors", request):
             return LabelRead((), usage, error=problem or "a fault on order")
         prompt = self._tokenizer.decode(request.tokens)
-        first, second = pair_of(prompt) or (prompt, "")
-        logit = self._gain * (self._rule.score(first) - self._rule.score(second)) + self._bias
+        pair, alone = pair_of(prompt), response_of(prompt)
+        if pair is None and alone is not None:
+            logit = self._gain * self._rule.excess(alone)
+        elif labels == 2:
+            first, second = pair or (prompt, "")
+            logit = self._gain * (self._rule.score(first) - self._rule.score(second)) + self._bias
+        else:
+            raise EngineError(f"the scripted engine compares two responses; {labels} labels were asked for")
         if self._noise:
             u = unit_interval("noise", prompt)
             logit += self._noise * math.log(u / (1.0 - u))
         logit = max(-30.0, min(30.0, logit))
         mass = 0.1 if self._meets("low_mass", request) else self._mass
-        return LabelRead((math.log(mass) - _softplus(-logit), math.log(mass) - _softplus(logit)), usage)
+        if pair is None and alone is not None:
+            return LabelRead(tuple(math.log(mass) + value for value in scale_logprobs(logit, labels)), usage)
+        return LabelRead((math.log(mass) - softplus(-logit), math.log(mass) - softplus(logit)), usage)
 
     def _write(self, request: Request, params: SamplingParams, problem: str) -> Completion:
         usage = Usage(len(request.tokens))
@@ -184,7 +195,3 @@ class ScriptedEngine(Engine):
         finish = Finish.STOP if len(tokens) <= room else Finish.LENGTH
         kept = tokens[:room]
         return Completion(self._tokenizer.decode(kept), finish, Usage(len(request.tokens), len(kept)), kept)
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from engines.base import LabelRead, Request, SamplingParams, TokenIds
 from engines.bytelevel import ByteTokenizer
-from engines.rules import pair_of
+from engines.rules import labels_asked, pair_of
 from engines.scripted import ScriptedEngine
 from engines.scripted_faults import Fault
 from engines.spans import untrusted
@@ -67,7 +67,6 @@ class Desk:
     def __init__(self, engine: ScriptedEngine, style: Style) -> None:
         self.style = style
         self._engine = engine
-        self._labels = engine.tokenizer.label_set(("A", "B"))
 
     def models(self) -> dict[str, Any]:
         """The body of /v1/models."""
@@ -119,10 +118,9 @@ class Desk:
         if asked.top is None:
             choices = self._texts(asked, requests)
         else:
-            reads = self._engine.read_labels(requests, self._labels)
             choices = [
-                self._choice(asked, place, read, fault)
-                for place, (read, fault) in enumerate(zip(reads, faults, strict=True))
+                self._choice(asked, place, *read, fault)
+                for place, (read, fault) in enumerate(zip(self._read(requests), faults, strict=True))
             ]
         length = sum(map(len, asked.prompts))
         written = sum(len(choice.get("token_ids", " ")) for choice in choices)
@@ -132,12 +130,25 @@ class Desk:
         return {"id": "cmpl-0", "object": "text_completion", "created": 0, "model": self.style.model,
                 "choices": choices, "usage": usage}  # fmt: skip
 
+    def _read(self, requests: Sequence[Request]) -> list[tuple[Mapping[str, TokenIds], LabelRead]]:
+        """The labels that each prompt asks for, and how they are read: prompts that ask for the same in one call."""
+        tokenizer = self._engine.tokenizer
+        places: dict[tuple[str, ...], list[int]] = {}
+        for place, request in enumerate(requests):
+            places.setdefault(labels_asked(tokenizer.decode(request.tokens)), []).append(place)
+        found: dict[int, tuple[Mapping[str, TokenIds], LabelRead]] = {}
+        for names, members in places.items():
+            labels = dict(zip(names, tokenizer.label_set(names), strict=True))
+            reads = self._engine.read_labels([requests[place] for place in members], list(labels.values()))
+            found.update((place, (labels, read)) for place, read in zip(members, reads, strict=True))
+        return [found[place] for place in range(len(requests))]
+
     def _texts(self, asked: Asked, requests: Sequence[Request]) -> list[dict[str, Any]]:
         choices: list[dict[str, Any]] = []
         written: list[tuple[str, str, TokenIds]] = []
         for request in requests:
             if asked.params.max_tokens <= _A_LETTER and pair_of(self._engine.tokenizer.decode(request.tokens)):
-                read = self._engine.read_labels([request], self._labels)[0]
+                ((_, read),) = self._read([request])
                 letter = "A" if read.logprobs[0] >= read.logprobs[1] else "B"
                 written.append((letter, "stop", tuple(letter.encode())))
             else:
@@ -149,17 +160,20 @@ class Desk:
             choices.append({"index": place, **content, "logprobs": None, "finish_reason": finish, **ids})
         return choices
 
-    def _choice(self, asked: Asked, place: int, read: LabelRead, fault: Fault | None) -> dict[str, Any]:
+    def _choice(
+        self, asked: Asked, place: int, labels: Mapping[str, TokenIds], read: LabelRead, fault: Fault | None
+    ) -> dict[str, Any]:
         """One choice with the log-probabilities of its first token."""
-        values = dict(zip(("A", "B"), read.logprobs, strict=True))
+        values = dict(zip(labels, read.logprobs, strict=True))
+        first_label, *_, last_label = values
         if fault is Fault.NAN:
-            values["A"] = math.nan
+            values[first_label] = math.nan
         elif fault is Fault.MASKED:
-            values["B"] = MASKED
+            values[last_label] = MASKED
         elif fault is Fault.MISSING_LABEL:
-            del values["B" if values["A"] > values["B"] else "A"]
+            del values[min(values, key=lambda label: values[label])]
         letter = max(values, key=lambda label: values[label])
-        shown = self._by_ids(asked, values) if asked.label_ids else _top(values, asked.top or 0)
+        shown = self._by_ids(asked, labels, values) if asked.label_ids else _top(values, asked.top or 0)
         if asked.as_ids and not asked.label_ids:
             shown = {f"token_id:{ord(name[0])}": value for name, value in shown.items()}
         choice: dict[str, Any] = {"index": place, "finish_reason": "length"}
@@ -179,9 +193,9 @@ class Desk:
                               "top_logprobs": [shown]}  # fmt: skip
         return choice
 
-    def _by_ids(self, asked: Asked, values: Mapping[str, float]) -> dict[str, float]:
+    def _by_ids(self, asked: Asked, labels: Mapping[str, TokenIds], values: Mapping[str, float]) -> dict[str, float]:
         """The asked ids' log-probabilities; a label's first variant has all of its probability."""
-        owners = {ids[0]: label for label, ids in zip(("A", "B"), self._labels, strict=True)}
+        owners = {ids[0]: label for label, ids in labels.items()}
         found = {}
         for token in asked.label_ids:
             label = owners.get(token)

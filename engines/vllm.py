@@ -195,8 +195,10 @@ class VllmEngine(Engine):
 
     def _vllm_params(self, request: Request, params: SamplingParams) -> Any:
         from vllm import SamplingParams as VllmParams
+        from vllm.sampling_params import StructuredOutputsParams
 
         return VllmParams(
+            structured_outputs=StructuredOutputsParams(json=params.schema) if params.schema else None,
             max_tokens=max(1, min(params.max_tokens, self._max_length - len(request.tokens))),
             temperature=params.temperature,
             top_p=params.top_p,

@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from generate.byprompt import kind_of
 from generate.context import Step
 from generate.noise import LEAST_PAIRS, LEAST_PROMPTS, Measured, TooFew, measure
 from generate.orders import CALIBRATION_PROMPTS, make_asking
 from generate.simulate import DRAWS, SEED, Played, draw_world, play
+from judges.registry import require_pairs
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
@@ -76,10 +78,11 @@ def advise(folder: Path, samples: int | None = None) -> Advice:
     """Recommend a schedule for the run in `folder`, as it is or with so many samples a prompt.
 
     Raises:
-        UsageError: too little is judged to measure the judge.
+        UsageError: too little is judged to measure the judge, or it is not asked about pairs.
         MissingInput: there is no run folder, or a shard does not read back.
     """
     with Run.read(folder) as run:
+        require_pairs(kind_of(run.config), "a schedule")
         try:
             measured = measure(_fair(run))
         except TooFew as few:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from generate.report.source import as_mapping
@@ -16,6 +17,7 @@ from judges.calibration.maps import Map, Slope
 from judges.calibration.selective import Rule, nothing
 from judges.calibration.store import Calibration, Subject, read_calibration
 from judges.calibration.tempering import Sureness
+from judges.kinds.rated import Weights
 from tenet.ids import Json
 from tenet.runconfig import PairsConfig
 from tenet.runs import Run
@@ -116,7 +118,10 @@ AS_GIVEN = Labelling()
 def subject_of(run: Run) -> Subject:
     """Whom a fit of this run is for."""
     judge = as_mapping(run.fingerprint.identity.get("judge"))
-    kind = as_mapping(run.config.get("judge")).get("kind")
+    config = as_mapping(run.config.get("judge"))
+    kind, weights = config.get("kind"), config.get("weights")
+    if weights:  # they are no part of what the judge is asked, and change what its answers come to
+        judge = {**judge, "weights": Weights.read(Path(str(weights))).digest}
     return Subject(judge, str(run.fingerprint.growth.get("principles") or ""), str(kind or "pairwise"))
 
 
@@ -126,7 +131,7 @@ def labelling_of(run: Run, config: PairsConfig, sureness: Sureness | None = None
     An agreement that is asked for without anchors cannot be stated, and every pair is left to people.
 
     Raises:
-        FingerprintMismatch: the calibration is another judge's, or of other principles.
+        FingerprintMismatch: the calibration is another judge's, or of other principles or weights.
         InvalidInput: the calibration does not read back.
     """
     found = read_calibration(run.path)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from generate.byprompt import RATED, kind_of, preferences_rated, weights_of
 from generate.calibrated import subject_of
 from generate.context import Step, by_prompt
 from generate.deriving import preferences_of, recorded_bias
 from generate.rank import both_orders
-from generate.report.source import principles_of, read_json
+from generate.report.source import as_mapping, principles_of, read_json
 from generate.report.walk import records_of, shards
 from generate.schedule import field_of
 from judges.aggregate import Pair
@@ -109,6 +110,7 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
     if principles.file is None:
         raise UsageError(principles.why, hint="put the file back, or relabel the run: its own command with --relabel")
     bias = recorded_bias(run)
+    kind, weights = kind_of(run.config), weights_of(as_mapping(run.config.get("judge")))
     ids: dict[tuple[str, str], str] = {}
     p: dict[Pair, float] = {}
     exported: set[Pair] = set()
@@ -118,8 +120,12 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
             continue
         here = {one.id for one in prompts}
         ids |= _texts(run, shard, here)
-        judgements = [one for one in records_of(run, Step.JUDGEMENTS, Judgement, shard) if one.prompt_id in here]
-        for one in preferences_of(prompts, judgements, principles.file, bias=bias):
+        if kind in RATED:
+            found_here = preferences_rated(run, shard, kind, prompts, principles.file, weights)
+        else:
+            judgements = [one for one in records_of(run, Step.JUDGEMENTS, Judgement, shard) if one.prompt_id in here]
+            found_here = preferences_of(prompts, judgements, principles.file, bias=bias)
+        for one in found_here:
             if bias is not None or both_orders(one):
                 p[one.prompt_id, one.a_id, one.b_id] = one.p_a
         for pair in records_of(run, Step.PAIRS, PreferencePair, shard):

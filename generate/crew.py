@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from constitution.model import Constitution
 from engines.base import Engine
+from generate.byprompt import prompt_job
 from generate.context import Context, Step
 from generate.jobs import Address, Job, Part
 from generate.judging import PREFLIGHT, check_judge, comparison_job, critique_job
@@ -26,8 +27,8 @@ from generate.revision_pairs import revision_job
 from generate.sampling import Policy, sample_job
 from generate.spending import prices_of
 from judges.critique import CritiqueJudge
-from judges.pairwise import PairwiseJudge
-from judges.registry import create_judge
+from judges.kinds.byprompt import PromptJudge
+from judges.registry import AnyJudge, make_judge
 from tenet.budget import Meter
 from tenet.console import Console
 from tenet.records import Judgement, Prompt
@@ -36,7 +37,7 @@ from tenet.runs import Run
 from tenet.runs.lock import Holder
 from tenet.workers.settling import Made, Order
 
-CALLS: Final[dict[str, Callable[[Context, PairwiseJudge], Any]]] = {PREFLIGHT: check_judge}
+CALLS: Final[dict[str, Callable[[Context, AnyJudge], Any]]] = {PREFLIGHT: check_judge}
 """What can be asked of a crew that needs a model and no shard."""
 
 
@@ -83,10 +84,8 @@ class Crew:
         return {policy.name: policy for policy in make_policies(self.config)}
 
     @cached_property
-    def _judge(self) -> PairwiseJudge:
-        return create_judge(
-            judge_engine(self.config.judge), self.constitution, self.config.judge, seed=self.config.seed
-        )
+    def _judge(self) -> AnyJudge:
+        return make_judge(judge_engine(self.config.judge), self.constitution, self.config.judge, seed=self.config.seed)
 
     def _engines(self) -> list[Engine]:
         """The engines that were made so far."""
@@ -114,10 +113,13 @@ class Crew:
             return sample_job(context, policy, alone=False)
         judge = self._judge
         engine = self._alone(judge.engine)
-        if address.part is Part.JUDGEMENTS:
+        if isinstance(judge, PromptJudge):
+            if address.part is Part.JUDGEMENTS:
+                return prompt_job(context, judge)
+        elif address.part is Part.JUDGEMENTS:
             stage = context.run.stage(Step.JUDGEMENTS, Judgement)
             return comparison_job(Comparisons(context, judge, stage, address.bias), judge, stage, address.number)
-        if address.part is Part.REVISION_JUDGEMENTS:
+        elif address.part is Part.REVISION_JUDGEMENTS:
             return revision_job(context, judge)
         if address.part is Part.CRITIQUES:
             return critique_job(context, CritiqueJudge(engine))

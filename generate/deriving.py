@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
 from constitution.model import Constitution
+from generate.byprompt import RATED, kind_of, preferences_rated, weights_of, write_votes
 from generate.calibrated import AS_GIVEN, Labelling, labelling_of
 from generate.context import FOR_PEOPLE, PREFERENCES, Context, Step, by_prompt
 from generate.orders import Asking, make_asking, position_bias
@@ -65,15 +66,21 @@ def labelling_for(context: Context) -> Labelling:
 
 
 def _write_preferences(context: Context, bias: float | None) -> Sureness:
-    judged = context.run.stage(Step.JUDGEMENTS, Judgement)
+    write_votes(context.run, len(context.shards))
     told = context.run.stage(PREFERENCES, Preference)
     sureness = Sureness()
     counted = context.unlinked = 0
+    kind = context.config.judge.kind
+    weights = weights_of(context.config.judge)
     for number, prompts in enumerate(context.shards):
-        judgements = list(judged.records(number, ok=None))
-        found = preferences_of(prompts, judgements, context.constitution, bias=bias)
-        sureness.add(found)
-        context.unlinked += unlinked(judgements, found, one_order=bias is not None)
+        if kind in RATED:
+            found = preferences_rated(context.run, number, kind, prompts, context.constitution, weights)
+        else:
+            judgements = list(context.run.stage(Step.JUDGEMENTS, Judgement).records(number, ok=None))
+            found = preferences_of(prompts, judgements, context.constitution, bias=bias)
+            context.unlinked += unlinked(judgements, found, one_order=bias is not None)
+        if kind not in RATED:  # no order was shown: nothing can flip
+            sureness.add(found)
         told.replace(number, [Row(_preference_key(one), one, ok=True) for one in found])
         counted += len(found)
     told.plan(counted)
@@ -168,6 +175,8 @@ def unlinked(judgements: Iterable[Judgement], found: Iterable[Preference], *, on
 
 def bias_of(run: Run, shards: PromptShards, asking: Asking) -> float | None:
     """The judge's position bias where pairs may be asked in one order only; None where both are, or it is not known."""
+    if asking.orders.close_within is None:
+        return None
     judged = run.stage(Step.JUDGEMENTS, Judgement)
     drawn = run.stage(Step.SAMPLES, Sample)
     wanted: set[tuple[str, Question]] = set()
@@ -185,7 +194,11 @@ def bias_of(run: Run, shards: PromptShards, asking: Asking) -> float | None:
 
 def recorded_bias(run: Run) -> float | None:
     """The position bias that a run's preferences were made with, from what it holds; None where it has no answers yet."""
-    if Step.JUDGEMENTS not in run.manifest.stages or Step.SAMPLES not in run.manifest.stages:
+    if (
+        kind_of(run.config) in RATED
+        or Step.JUDGEMENTS not in run.manifest.stages
+        or Step.SAMPLES not in run.manifest.stages
+    ):
         return None
     given = as_mapping(run.config.get("schedule"))
     values = {one.name: given[one.name] for one in fields(ScheduleConfig) if one.name in given}

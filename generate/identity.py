@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from generate.intake import Input
 from generate.sampling import Policy
-from judges.pairwise import PairwiseJudge
+from judges.registry import AnyJudge
 from tenet.ids import Json
 from tenet.runs import Fingerprint, versions
 
 PRINCIPLES = "principles"
 
 
-def fingerprint(seed: int, policies: Sequence[Policy], judge: PairwiseJudge, found: Input) -> Fingerprint:
+def fingerprint(seed: int, policies: Sequence[Policy], judge: AnyJudge, found: Input) -> Fingerprint:
     """The fingerprint of a run; the principles and the prompts are its growth."""
     identity: dict[str, Json] = {"seed": seed}
     for policy in policies:

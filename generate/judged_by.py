@@ -6,7 +6,8 @@ whenever a run takes principles on, with all that the file includes. Knows no an
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from constitution.load import load
 from constitution.model import Constitution
@@ -15,16 +16,18 @@ from generate.context import Step
 from generate.identity import PRINCIPLES
 from generate.intake import PROMPTS
 from generate.prompt_shards import PromptShards
-from judges.pairwise import PairwiseJudge
+from judges.kinds.byprompt import LISTINGS, RATINGS, PromptJudge
+from judges.registry import AnyJudge
 from tenet.errors import MissingInput, TenetError
 from tenet.ids import Json
-from tenet.records import Judgement, Prompt
+from tenet.records import Judgement, Listing, Prompt, Rating
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
 from tenet.runs.atomic import make_folder, write_text
 
 FOLDER: Final = "principles"
 _NAMED: Final = 16
+_ANSWERS: Final[Mapping[str, type[Any]]] = {Step.JUDGEMENTS: Judgement, RATINGS: Rating, LISTINGS: Listing}
 _REMARK: Final = (
     "The principles that this run was judged by, with all that their file included. A copy: editing it changes nothing."
 )
@@ -74,22 +77,25 @@ def require_judged_by(run: Run) -> Constitution:
 
 
 def is_judged(run: Run) -> bool:
-    """Whether a run has any judgement."""
-    return Step.JUDGEMENTS in run.manifest.stages and run.stage(Step.JUDGEMENTS, Judgement).counts().rows > 0
+    """Whether a run has any answer of its judge."""
+    return any(
+        name in run.manifest.stages and run.stage(name, kind).counts().rows > 0 for name, kind in _ANSWERS.items()
+    )
 
 
-def asks_the_same(run: Run, before: PairwiseJudge, after: PairwiseJudge) -> bool:
-    """Whether two judges ask the same of every pair that the run has judged, so that its judgements are those of both.
+def asks_the_same(run: Run, before: AnyJudge, after: AnyJudge) -> bool:
+    """Whether two judges ask the same of all that the run has judged, so that its answers are those of both.
 
     Weights, precedence and, where no rule is marked as one to the judge, tiers may differ: they ask nothing.
 
     Raises:
         MissingInput: a shard does not read back.
     """
-    stage = run.stage(Step.JUDGEMENTS, Judgement)
+    name = after.stage if isinstance(after, PromptJudge) else Step.JUDGEMENTS
+    stage = run.stage(name, _ANSWERS[name])
     for number, prompts in enumerate(PromptShards(run.stage(PROMPTS, Prompt))):
         moved = {prompt.id for prompt in prompts if before.wordings(prompt) != after.wordings(prompt)}
-        if moved and any(judgement.prompt_id in moved for judgement in stage.records(number, ok=None)):
+        if moved and any(answer.prompt_id in moved for answer in stage.records(number, ok=None)):
             return False
     return True
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from constitution.model import Constitution, Principle
 from constitution.select import applying
+from generate.byprompt import check_prompt_judge, prompt_job, write_votes
 from generate.context import Context, Step
 from generate.jobs import Address, Job, Part, carry_out
 from generate.questions import RETRIES, Comparisons
@@ -18,8 +20,10 @@ from generate.shards import LazyShards
 from generate.spending import JUDGE, need
 from generate.supersede import supersede
 from judges.critique import CritiqueAsk, CritiqueJudge
+from judges.kinds.byprompt import PromptJudge
 from judges.pairwise import PairAsk, PairwiseJudge
 from judges.preflight import preflight
+from judges.registry import AnyJudge
 from tenet.budget import Spent
 from tenet.errors import TooManyFailures
 from tenet.records import Critique, Judgement, Outcome, PreferencePair, Prompt, Sample, Verdict
@@ -31,7 +35,29 @@ from tenet.workers.survey import survey
 PREFLIGHT = "pre-flight"
 
 
-def judge_all(context: Context, judge: PairwiseJudge, first: StageReport | None = None) -> None:
+def judge_all(context: Context, judge: AnyJudge, first: StageReport | None = None) -> None:
+    """Ask everything of a run's judge that is not recorded; answers that no question asks for any more are moved aside.
+
+    Raises:
+        JudgeUnfit, TooManyFailures: as `judge_pairs`.
+    """
+    if isinstance(judge, PromptJudge):
+        _judge_prompts(context, judge)
+    else:
+        judge_pairs(context, judge, first)
+
+
+def _judge_prompts(context: Context, judge: PromptJudge[Any, Any]) -> None:
+    job = prompt_job(context, judge)
+    if not job.stage.settled(job.plan) or context.retry_failed:
+        supersede(context.run, job.stage, job.shards)
+        _preflight(context, judge, job)
+    carry_out(context, job)
+    _require_opinions(job.stage, context.config.max_failures)
+    write_votes(context.run, len(context.shards))
+
+
+def judge_pairs(context: Context, judge: PairwiseJudge, first: StageReport | None = None) -> None:
     """Ask every comparison that is not recorded; judgements that no question asks for any more are moved aside.
 
     Where later questions depend on earlier answers (`schedule: knockout`, `second_order: close`) they are asked in
@@ -48,12 +74,7 @@ def judge_all(context: Context, judge: PairwiseJudge, first: StageReport | None 
     if not settled and first is None:
         supersede(context.run, stage, asked.known(strict=False))
         job = comparison_job(asked, judge, stage, 1)
-        if context.library is not None:
-            context.library.lend(job, context.console)
-        if survey(stage, job.shards).owed:
-            summary, spent = context.pool.call(PREFLIGHT) if context.pool else check_judge(context, judge)
-            context.meter.add(PREFLIGHT, JUDGE, spent)
-            context.console.say(summary)
+        _preflight(context, judge, job)
     planned, waves = 0, 1 if settled else asked.waves
     for wave in range(1, waves + 1):
         most = context.config.max_failures if wave == 1 else 1.0
@@ -68,6 +89,16 @@ def judge_all(context: Context, judge: PairwiseJudge, first: StageReport | None 
     if waves > 1 or first is not None:
         stage.plan(planned)
         stage.settle(plan)
+
+
+def _preflight(context: Context, judge: AnyJudge, job: Job[Any, Any]) -> None:
+    """Take what other runs have of a job, and check the judge where it is still owed something."""
+    if context.library is not None:
+        context.library.lend(job, context.console)
+    if survey(job.stage, job.shards).owed:
+        summary, spent = context.pool.call(PREFLIGHT) if context.pool else check_judge(context, judge)
+        context.meter.add(PREFLIGHT, JUDGE, spent)
+        context.console.say(summary)
 
 
 def comparison_job(
@@ -89,13 +120,15 @@ def judged(judge: PairwiseJudge, tasks: Iterable[Task[PairAsk]]) -> Iterator[Row
         yield Row(found.id, found, ok=found.outcome is not Outcome.ERROR, reason=found.reason)
 
 
-def check_judge(context: Context, judge: PairwiseJudge, shards: Iterable[int] | None = None) -> tuple[str, Spent]:
+def check_judge(context: Context, judge: AnyJudge, shards: Iterable[int] | None = None) -> tuple[str, Spent]:
     """Ask the first prompts' questions, of these shards where others are not drawn yet; gives a line for people, and what that took.
 
     Raises:
         JudgeUnfit: the judge does not answer with a label.
     """
     numbers = range(len(context.shards)) if shards is None else shards
+    if isinstance(judge, PromptJudge):
+        return check_prompt_judge(context, judge, numbers)
     found = preflight(judge, _cases(context, numbers))
     return found.summary, sum(map(Spent.of, found.judgements), Spent())
 
@@ -167,7 +200,7 @@ def _cases(context: Context, shards: Iterable[int]) -> Iterator[tuple[Prompt, Sa
                 yield prompt, first, second
 
 
-def _require_opinions(stage: Stage[Judgement], most: float) -> None:
+def _require_opinions(stage: Stage[Any], most: float) -> None:
     """Stop where too many answers were no opinion.
 
     Raises:
@@ -179,7 +212,7 @@ def _require_opinions(stage: Stage[Judgement], most: float) -> None:
     if share > most:
         told = ", ".join(f"{name} {number:,}" for name, number in sorted(without.items()))
         raise TooManyFailures(
-            f"{share:.1%} of {counts.rows:,} judgements are no opinion ({told}); at most {most:.1%} may be.",
+            f"{share:.1%} of {counts.rows:,} {stage.name} are no opinion ({told}); at most {most:.1%} may be.",
             hint="look at them with: tenet status; allow more if that is what you expect: --max-failures SHARE",
         )
 

@@ -35,7 +35,7 @@ Waiting = queue.SimpleQueue[int | None]
 
 
 def overlaps(context: Context, policies: Sequence[Policy], judge: PairwiseJudge) -> bool:
-    """Whether samples are to be judged while others are drawn.
+    """Whether samples are to be judged, in pairs, while others are drawn.
 
     Not where the configuration forbids it or workers elsewhere do the asking; not where there is nothing to gain (no sample is owed, or one
     shard holds all prompts); and not where answers are asked for a second time, or may come back from the attic of an edited principle:

@@ -38,7 +38,7 @@ from generate.spending import make_meter
 from generate.staff import staffed
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
-from judges.registry import create_judge
+from judges.registry import AnyJudge, make_judge
 from tenet.budget import Spent
 from tenet.config import as_json
 from tenet.console import Console
@@ -88,7 +88,7 @@ class Cast:
 
     constitution: Constitution
     policies: Sequence[Policy]
-    judge: PairwiseJudge
+    judge: AnyJudge
 
     def close(self) -> None:
         """Free all models."""
@@ -106,7 +106,7 @@ def assemble(config: RunConfig) -> Cast:
     constitution = load(config.principles)
     if not constitution.active:
         raise UsageError(f"{config.principles} has no active principle", hint="set `status: active` on one at least")
-    judge = create_judge(judge_engine(config.judge), constitution, config.judge, seed=config.seed)
+    judge = make_judge(judge_engine(config.judge), constitution, config.judge, seed=config.seed)
     return Cast(constitution, make_policies(config), judge)
 
 
@@ -216,7 +216,7 @@ def _goes_by(order: Order, cast: Cast, found: Input) -> bool:
             return True
         held = judged_by(run)
         if held is not None:
-            before = create_judge(cast.judge.engine, held, order.config.judge, seed=order.config.seed)
+            before = make_judge(cast.judge.engine, held, order.config.judge, seed=order.config.seed)
             written = order.relabel or writes_the_same(order.config, held, cast.constitution)
             if written and asks_the_same(run, before, cast.judge):
                 return True
@@ -294,7 +294,8 @@ def _check(cast: Cast, planned: Plan, *, everyone: bool) -> None:
 def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
     judge, config = cast.judge, context.config
     first: StageReport | None = None
-    if {Step.SAMPLES, Step.JUDGEMENTS} <= set(steps) and overlaps(context, cast.policies, judge):
+    both = {Step.SAMPLES, Step.JUDGEMENTS} <= set(steps)
+    if both and isinstance(judge, PairwiseJudge) and overlaps(context, cast.policies, judge):
         first = draw_and_judge(context, cast.policies, judge)
     elif Step.SAMPLES in steps:
         sample_all(context, cast.policies)
@@ -306,7 +307,7 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
         criticise_pairs(context, CritiqueJudge(judge.engine))
     if Step.REVISIONS in steps and config.revise is not None:
         revise_samples(context, config.revise, CritiqueJudge(judge.engine), make_reviser(judge.engine, config.revise))
-        pair_revisions(context, judge, check=config.revise.check)
+        pair_revisions(context, judge if isinstance(judge, PairwiseJudge) else None, check=config.revise.check)
 
 
 def _unasked_relabel(order: Order, costs: Plan) -> UsageError:

@@ -23,6 +23,7 @@ from generate.forecast import Forecast, Forecaster
 from generate.intake import PROMPTS, Input
 from generate.orders import Asking, make_asking
 from generate.others import OnLoan, Others
+from generate.plan_byprompt import prompt_line
 from generate.plan_texts import recorded_texts, with_texts
 from generate.plan_writing import writing
 from generate.planned import Line, Seen, blank_sample, written
@@ -34,6 +35,7 @@ from generate.schedule import field_of
 from generate.shards import PROMPTS_PER_SHARD
 from generate.spending import READ
 from judges.pairwise import PairwiseJudge
+from judges.registry import AnyJudge
 from tenet.ids import Json, content_id
 from tenet.records import Finish, Judgement, Prompt, Sample
 from tenet.runconfig import RunConfig
@@ -82,7 +84,7 @@ class Plan:
 
 
 def plan(
-    config: RunConfig, folder: Path, policies: Sequence[Policy], judge: PairwiseJudge, found: Input, *,
+    config: RunConfig, folder: Path, policies: Sequence[Policy], judge: AnyJudge, found: Input, *,
     others: Others | None = None, most: int | None = None,
 ) -> Plan:  # fmt: skip
     """Count an order's calls and tokens from where the run in `folder` stands; a folder that is not there stands at nothing. What
@@ -110,13 +112,16 @@ def plan(
         askers = {
             prompt.id: asker_of(judge, prompt, places[prompt.id], seen.complete[prompt.id], told)
             for prompt in prompts
-            if prompt.id in seen.complete
+            if isinstance(judge, PairwiseJudge) and prompt.id in seen.complete
         }
         measured = [askers.get(prompt.id) for prompt in islice(everyone.everyone(), asking.orders.calibrating)]
         heard = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
         forecaster = Forecaster.of(asking, judge.constitution, heard)
-        judging = _judging(judge, forecaster, askers, places, prompts, seen)
-        judging = with_texts(judging, judge, recorded_texts(run, judge, shards), len(prompts))
+        if isinstance(judge, PairwiseJudge):
+            judging = _judging(judge, forecaster, askers, places, prompts, seen)
+            judging = with_texts(judging, judge, recorded_texts(run, judge, shards), len(prompts))
+        else:
+            judging = prompt_line(run, others, judge, prompts, seen, shards)
         lines += [judging, *writing(run, others, config, judge, prompts, seen, forecaster, judging, answered, shards)]
     factor = everyone.total / len(prompts) if prompts else 1.0
     undecided = sum(not judge.principles(prompt) for prompt in prompts)
@@ -185,7 +190,7 @@ def _borrowed(
 
 
 def _seen(
-    policies: Sequence[Policy], judge: PairwiseJudge, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]],
+    policies: Sequence[Policy], judge: AnyJudge, prompts: Sequence[Prompt], drawn: Mapping[str, Sequence[Sample]],
     settled: set[str], seed: int,
 ) -> Seen:  # fmt: skip
     """The prompts all of whose responses are there."""
@@ -202,7 +207,7 @@ def _seen(
     return Seen(drawn, complete, sum(policy.samples for policy in policies), most, lengths)
 
 
-def _longest(policy: Policy, judge: PairwiseJudge, prompts: Sequence[Prompt]) -> int:
+def _longest(policy: Policy, judge: AnyJudge, prompts: Sequence[Prompt]) -> int:
     """`max_tokens` in the judge's tokens: more of them where its tokenizer cuts the prompts finer than the policy's."""
     writer, reader = policy.engine.tokenizer, judge.engine.tokenizer
     if writer.tokenizer_hash == reader.tokenizer_hash:

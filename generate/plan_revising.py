@@ -24,6 +24,7 @@ from generate.revision_pairs import JUDGEMENTS, checks
 from judges.asks import Ask
 from judges.critique import CritiqueJudge
 from judges.pairwise import Mode, PairwiseJudge
+from judges.registry import AnyJudge
 from tenet.records import Critique, Judgement, Prompt, Revision, Sample, Verdict
 from tenet.runconfig import ReviseConfig, RunConfig
 from tenet.runs import Run
@@ -81,7 +82,7 @@ class Revising:
     run: Run | None
     others: Others | None
     config: RunConfig
-    judge: PairwiseJudge
+    judge: AnyJudge
     seen: Seen
     shards: Collection[int]
     count: _Count = field(default_factory=_Count)
@@ -142,7 +143,7 @@ class Revising:
             chain = after or chain
         if not known:
             self._possibly_judged(frames)
-        elif chain.kept and self.told.check:
+        elif chain.kept and self.told.check and isinstance(self.judge, PairwiseJudge):
             for ask in checks(self.judge, frames.prompt, chain):
                 most, written = self.judge.need(ask)
                 self.count.known(ask, self.judged, written, most - len(ask.tokens))
@@ -182,7 +183,7 @@ class Revising:
 
     def _possibly_judged(self, frames: _Frames) -> None:
         """The comparison of the original with what it may come to, in both orders, under the principles it may be revised by."""
-        if not self.told.check:
+        if not self.told.check or not isinstance(self.judge, PairwiseJudge):
             return
         ids = [principle.id for principle in frames.principles]
         first, second = (blank_sample(frames.prompt, place) for place in (0, 1))

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from constitution.model import Principle
 from constitution.select import applying
 from generate.amounts import Amount, total
-from generate.calibrated import AS_GIVEN, Labelling, labelling_of
+from generate.byprompt import RATED, preferences_rated, weights_of
+from generate.calibrated import AS_GIVEN, labelling_of
 from generate.context import Step
 from generate.deriving import pairs_of, preferences_of
 from generate.forecast import Forecaster
@@ -21,14 +22,15 @@ from generate.plan_revising import Revising, settled
 from generate.planned import Held, Line, Seen, blank_sample, written
 from generate.prefixes import Prefixes
 from judges.critique import CritiqueJudge
-from judges.pairwise import PairwiseJudge
-from tenet.records import Critique, Judgement, Prompt, Sample
+from judges.kinds.byprompt import RATINGS
+from judges.registry import AnyJudge
+from tenet.records import Critique, Judgement, Preference, PreferencePair, Prompt, Rating, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
 
 
 def writing(
-    run: Run | None, others: Others | None, config: RunConfig, judge: PairwiseJudge, prompts: Sequence[Prompt], seen: Seen,
+    run: Run | None, others: Others | None, config: RunConfig, judge: AnyJudge, prompts: Sequence[Prompt], seen: Seen,
     forecaster: Forecaster, judging: Line, answered: OnLoan[Judgement], shards: Collection[int],
 ) -> Iterator[Line]:  # fmt: skip
     """The lines of critiques and of revisions, where a run has them; `shards` are those in which the prompts are, `answered` the
@@ -41,13 +43,34 @@ def writing(
         critic = CritiqueJudge(judge.engine)
         known = settled(run, others, Step.CRITIQUES, Critique, shards)
         if judging.owed.high == 0 and (run is not None or answered.taken):
-            told = [*_judged(run, shards), *answered.records()]
+            found = _preferences(run, config, judge, prompts, forecaster, answered, shards)
             labelling = AS_GIVEN if run is None else labelling_of(run, config.pairs)
-            yield _decided(config, judge, critic, prompts, seen, forecaster, known, told, labelling)
+            one_order = forecaster.bias is not None and forecaster.bias.log_odds is not None
+            pairs = pairs_of(prompts, found, config.pairs, config.seed, one_order=one_order, labelling=labelling)
+            yield _decided(config, judge, critic, prompts, seen, known, pairs)
         else:
             yield _undecided(config, judge, critic, prompts, seen, known)
     if config.revise is not None:
         yield Revising(run, others, config, judge, seen, shards).line(prompts)
+
+
+def _preferences(
+    run: Run | None, config: RunConfig, judge: AnyJudge, prompts: Sequence[Prompt], forecaster: Forecaster,
+    answered: OnLoan[Judgement], shards: Collection[int],
+) -> list[Preference]:  # fmt: skip
+    """What the recorded answers come to, once all of them are there."""
+    kind = config.judge.kind
+    if kind in RATED:
+        weights = weights_of(config.judge)
+        numbers = () if run is None else sorted(set(run.stage(RATINGS, Rating).shards()).intersection(shards))
+        return [
+            one
+            for number in numbers
+            if run is not None
+            for one in preferences_rated(run, number, kind, prompts, judge.constitution, weights)
+        ]
+    bias = forecaster.bias.log_odds if forecaster.bias else None
+    return preferences_of(prompts, [*_judged(run, shards), *answered.records()], judge.constitution, bias=bias)
 
 
 def _judged(run: Run | None, shards: Collection[int]) -> Iterator[Judgement]:
@@ -68,15 +91,10 @@ def _means(found: Mapping[str, Critique | None]) -> list[float]:
 
 
 def _decided(
-    config: RunConfig, judge: PairwiseJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
-    forecaster: Forecaster, settled: Held[Critique], told: Sequence[Judgement], labelling: Labelling,
+    config: RunConfig, judge: AnyJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
+    settled: Held[Critique], pairs: Sequence[PreferencePair],
 ) -> Line:  # fmt: skip
-    """Critiques where every judgement is recorded (`told`): the pairs, and so the questions, are known."""
-    bias = forecaster.bias.log_odds if forecaster.bias else None
-    found = preferences_of(prompts, told, judge.constitution, bias=bias)
-    pairs = pairs_of(
-        prompts, found, config.pairs, config.seed, one_order=bias is not None, labelling=labelling
-    )  # fmt: skip
+    """Critiques where every answer of the judge is recorded: the pairs, and so the questions, are known."""
     wanted = criticised(judge.constitution, prompts, seen.samples, pairs, whole=config.critique == "all")
     asks = [ask for prompt, sample, principle in wanted for ask in critic.asks(prompt, sample, principle)]
     new = [ask for ask in asks if ask.record_id not in settled]
@@ -94,7 +112,7 @@ def _decided(
 
 
 def _undecided(
-    config: RunConfig, judge: PairwiseJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
+    config: RunConfig, judge: AnyJudge, critic: CritiqueJudge, prompts: Sequence[Prompt], seen: Seen,
     settled: Held[Critique],
 ) -> Line:  # fmt: skip
     """Critiques before the pairs are known: expected as if every prompt came to a pair, and at most. What other runs have criticised is

@@ -36,18 +36,19 @@ PAIRS: Final = "revision-pairs"
 SOURCE: Final = "revision"
 
 
-def pair_revisions(context: Context, judge: PairwiseJudge, *, check: bool = True) -> None:
-    """Judge each original against its last revision, and write the pairs that come of it; without `check` there are neither.
+def pair_revisions(context: Context, judge: PairwiseJudge | None, *, check: bool = True) -> None:
+    """Judge each original against its last revision, and write the pairs that come of it; without `check`, or a judge of pairs, there
+    are neither.
 
     Raises:
         TooManyFailures: more than `max_failures` of the questions failed.
     """
-    job = revision_job(context, judge)
-    if check:
+    if check and judge is not None:
+        job = revision_job(context, judge)
         supersede(context.run, job.stage, job.shards)
         carry_out(context, job)
     else:
-        supersede(context.run, job.stage, ())
+        supersede(context.run, context.run.stage(JUDGEMENTS, Judgement), ())
     _derive(context)
 
 

@@ -33,9 +33,10 @@ def prices_of(config: RunConfig) -> Mapping[str, PriceConfig | None]:
     return {POLICY: prices.policy if prices else None, JUDGE: prices.judge if prices else None}
 
 
-def need(params: SamplingParams) -> Callable[[Ask], tuple[int, int]]:
-    """What a question that is answered in writing needs: its tokens, and what may be written for it."""
-    return lambda ask: (0, 0) if ask.problem else (len(ask.tokens), params.max_tokens)
+def need(params: SamplingParams | None) -> Callable[[Ask], tuple[int, int]]:
+    """What a question needs: its tokens, and what may be written for it; without `params` a label is read."""
+    written = params.max_tokens if params else READ
+    return lambda ask: (0, 0) if ask.problem else (len(ask.tokens), written)
 
 
 def spent_before(run: Run) -> dict[str, Spent]:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from judges.critique_first import COMPARING_PARAMS, CritiqueFirstJudge
+from judges.kinds.alone import AloneJudge
+from judges.kinds.byprompt import PromptJudge
+from judges.kinds.listwise import ListwiseJudge
+from judges.kinds.scale import Scale, rating_scale, yes_or_no
 from judges.pairwise import PairAsk, PairwiseJudge
 from judges.reasoning import THINKING_PARAMS, Markers, ReasoningJudge
 from tenet.errors import UsageError
@@ -44,6 +48,9 @@ class PairJudge(Protocol):
 
 
 Maker = Callable[["Engine", "Constitution", "JudgeConfig", int], PairwiseJudge]
+PromptMaker = Callable[["Engine", "Constitution", "JudgeConfig", int], PromptJudge[Any, Any]]
+AnyJudge = PairwiseJudge | PromptJudge[Any, Any]
+"""A judge of pairs, or one of a prompt's responses by themselves."""
 
 
 def _pairwise(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> PairwiseJudge:
@@ -78,13 +85,69 @@ JUDGES: Final[dict[str, Maker]] = {
 }
 
 
-def create_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int) -> PairwiseJudge:
-    """Make the judge that a configuration names, on an engine that runs.
+def _rating(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> AloneJudge:
+    scale = rating_scale(config.scale.low, config.scale.high, config.scale.rubric, letters=config.letters)
+    return _alone(engine, constitution, config, seed, "rating", scale)
+
+
+def _propositions(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> AloneJudge:
+    return _alone(engine, constitution, config, seed, "propositions", yes_or_no(letters=config.letters))
+
+
+def _alone(
+    engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int,
+    kind: Literal["rating", "propositions"], scale: Scale,
+) -> AloneJudge:  # fmt: skip
+    mode, mass = config.principles, config.min_label_mass
+    return AloneJudge(engine, constitution, mode, kind, scale, seed=seed, min_label_mass=mass)
+
+
+def _listwise(engine: Engine, constitution: Constitution, config: JudgeConfig, seed: int) -> ListwiseJudge:
+    return ListwiseJudge(engine, constitution, config.principles, seed=seed, orders=config.orders)
+
+
+PROMPT_JUDGES: Final[dict[str, PromptMaker]] = {
+    "rating": _rating,
+    "listwise": _listwise,
+    "propositions": _propositions,
+}
+
+
+def make_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int) -> AnyJudge:
+    """Make the judge that a configuration names, of whatever kind, on an engine that runs.
 
     Raises:
         UsageError: no judge of this kind.
         JudgeUnfit: the engine or its tokenizer cannot give the verdicts.
     """
+    if config.kind in PROMPT_JUDGES:
+        return PROMPT_JUDGES[config.kind](engine, constitution, config, seed)
     if config.kind not in JUDGES:
-        raise UsageError(f"judge.kind: {config.kind!r} is none of {', '.join(JUDGES)}")
+        raise UsageError(f"judge.kind: {config.kind!r} is none of {', '.join([*JUDGES, *PROMPT_JUDGES])}")
     return JUDGES[config.kind](engine, constitution, config, seed)
+
+
+def create_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int) -> PairwiseJudge:
+    """Make the judge of pairs that a configuration names, for what asks about pairs.
+
+    Raises:
+        UsageError: no judge of this kind, or one that is not asked about pairs.
+        JudgeUnfit: the engine or its tokenizer cannot give the verdicts.
+    """
+    require_pairs(config.kind, "this command")
+    made = make_judge(engine, constitution, config, seed=seed)
+    assert isinstance(made, PairwiseJudge)
+    return made
+
+
+def require_pairs(kind: str, what: str) -> None:
+    """Refuse a judge that is not asked about pairs; `what` asks about them.
+
+    Raises:
+        UsageError: the kind is such a one.
+    """
+    if kind in PROMPT_JUDGES:
+        raise UsageError(
+            f"{what} asks a judge about pairs, and a judge of kind {kind} is not asked about pairs",
+            hint="use a run with judge.kind: pairwise",
+        )

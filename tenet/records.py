@@ -169,7 +169,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One opinion about one response: `score` on the scale [`low`, `high`], an expectation and so rarely whole."""
+    """One opinion about one response: `score` on the scale [`low`, `high`], an expectation and so rarely whole.
+
+    `outcome` is FIRST above the middle of the scale, SECOND below it. `distribution` holds the probability of each rung, the lowest
+    first; it is empty where the judge gives none. `label_mass` is what all rungs held before they were renormalised. `principle_digest`
+    names the wording that the judge saw (`constitution.model.Principle.critique_digest`), None where it is not known.
+    """
 
     id: str
     prompt_id: str
@@ -181,6 +186,40 @@ class Rating:
     high: float = 5.0
     principle: str | None = None
     reason: str = ""
+    distribution: tuple[float, ...] = ()
+    label_mass: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    principle_digest: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The principle with its wording, as `ID@DIGEST`; None where the wording is not known."""
+        return _version(self.principle or "", self.principle_digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One answer to a question about several responses at once: `shown` as the judge saw them, and its `ranking` of them, the best first.
+
+    `ranking` is empty unless `outcome` is an opinion (FIRST where the response shown first is ranked best, else SECOND); `text` is what
+    the judge wrote. `principle_digest` is the wording's `compare_digest`.
+    """
+
+    id: str
+    prompt_id: str
+    judge: str
+    outcome: Outcome
+    shown: tuple[str, ...]
+    ranking: tuple[str, ...] = ()
+    text: str = ""
+    principle: str | None = None
+    reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    principle_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

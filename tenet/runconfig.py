@@ -23,6 +23,7 @@ __all__ = [
     "ReviseConfig",
     "RunConfig",
     "SamplesConfig",
+    "ScaleConfig",
     "ScheduleConfig",
     "WorkersConfig",
     "as_json",
@@ -32,6 +33,10 @@ __all__ = [
 Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
 Engine = Literal["transformers", "vllm", "vllm-server", "http", "recorded", "scripted"]
 PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
+PAIR_KINDS = frozenset({"pairwise"})
+"""The kinds of judges that are asked about two responses at a time."""
+MOST_SCORES = 26
+"""Most scores of a scale: as many as there are letters."""
 ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft"]
 
 
@@ -121,6 +126,28 @@ class ThinkingConfig:
 
 
 @dataclass(frozen=True)
+class ScaleConfig:
+    """The scores of a judge of kind rating, from `low` to `high`; `rubric` says what a score means, by score."""
+
+    low: Annotated[int, AtLeast(0)] = 1
+    high: Annotated[int, AtLeast(1)] = 5
+    rubric: Mapping[str, str] = field(default_factory=dict)
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name everything that contradicts something else."""
+        if not 2 <= self.high - self.low + 1 <= MOST_SCORES:
+            message = f"a scale from {self.low} to {self.high} does not have 2 to {MOST_SCORES} scores"
+            yield Complaint(("high",), message, "set low: 1 and high: 5")
+        scores = {str(score) for score in range(self.low, self.high + 1)}
+        for name, line in self.rubric.items():
+            if str(name) not in scores:
+                message = f"{name} is no score of the scale from {self.low} to {self.high}"
+                yield Complaint(("rubric", name), message, "leave it out, or change low or high")
+            if not isinstance(line, str) or not line.strip():
+                yield Complaint(("rubric", name), "must be a text", f"say what a response of score {name} is like")
+
+
+@dataclass(frozen=True)
 class JudgeConfig:
     """The model that judges, and how it is asked.
 
@@ -129,15 +156,18 @@ class JudgeConfig:
     the judge's answer; a read whose labels hold less than `min_label_mass` of the
     probability is an outcome, not a vote.
 
-    `kind`: the letter at once (`pairwise`), after a written comparison (`critique-first`, as `critique` says), or
-    after a thinking model has thought (`reasoning`, as `thinking` says). `clamp: [0.4, 0.6]` holds the probabilities of the
-    last two, which run to 0 and 1, within these.
+    `kind` is how it is asked (docs/judges.md). About two responses: the letter at once (`pairwise`), after a written comparison
+    (`critique-first`, as `critique` says), or after a thinking model has thought (`reasoning`, as `thinking` says); `clamp: [0.4, 0.6]`
+    holds the probabilities of the last two, which run to 0 and 1, within these. About one response, to rate it on `scale`
+    (`rating`) or to say yes or no to each principle (`propositions`, put together by the fitted `weights`); with `letters` ratings are
+    asked for as letters, A the lowest, and yes and no as Y and N. Or about all of a prompt's at once, shown in so many `orders`
+    (`listwise`).
     """
 
     model: ModelRef = field(metadata={"example": "org/judge-model"})
     engine: Engine = "transformers"
     base_url: tuple[str, ...] = ()
-    kind: Literal["pairwise", "critique-first", "reasoning"] = "pairwise"
+    kind: Literal["pairwise", "critique-first", "reasoning", "rating", "listwise", "propositions"] = "pairwise"
     principles: Literal["sampled", "each", "whole"] = "sampled"
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     prefill: str = ""
@@ -146,6 +176,10 @@ class JudgeConfig:
     critique: CritiqueFirstConfig | None = None
     thinking: ThinkingConfig | None = None
     clamp: tuple[Annotated[float, Between(0, 1)], ...] = ()
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    letters: bool = False
+    orders: Annotated[int, AtLeast(2)] = 2
+    weights: InputPath | None = None
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
@@ -161,6 +195,22 @@ class JudgeConfig:
         elif self.clamp and (len(self.clamp) != 2 or self.clamp[0] >= 0.5 or abs(sum(self.clamp) - 1) > 1e-9):
             message = "must be two numbers about 0.5, that sum to 1"
             yield Complaint(("clamp",), message, "write, for example, [0.4, 0.6]")
+        if self.kind in ("rating", "listwise") and self.principles == "whole":
+            message = f"a judge of kind {self.kind} is asked about one principle at a time"
+            yield Complaint(("principles",), message, "set principles: each, or sampled")
+        if self.kind == "propositions" and self.principles != "each":
+            message = "a judge of kind propositions is asked about every principle"
+            yield Complaint(("principles",), message, "set principles: each")
+        for key, kinds, given in (
+            ("scale", ("rating",), self.scale != ScaleConfig()),
+            ("letters", ("rating", "propositions"), self.letters),
+            ("orders", ("listwise",), self.orders != 2),
+            ("weights", ("propositions",), self.weights is not None),
+        ):
+            if given and self.kind not in kinds:
+                yield Complaint(
+                    (key,), f"a judge of kind {self.kind} has no {key}", f"leave it out, or set kind: {kinds[0]}"
+                )
 
 
 def _address(engine: Engine, base_url: Sequence[str]) -> Iterator[Complaint]:
@@ -314,6 +364,7 @@ class RunConfig:
         if self.overlap == "yes" and self.workers.kind == "ray":
             message = "workers on Ray hold one model at a time"
             yield Complaint(("overlap",), message, "leave overlap out, or set workers: local")
+        yield from self._by_kind()
         if self.samples is not None:
             for key, given in (("policy", self.policy), ("prompts", self.prompts)):
                 if given:
@@ -330,6 +381,18 @@ class RunConfig:
             message = "a single response to a prompt leaves nothing to compare"
             yield Complaint(("policy",), message, "set samples to 2 or more, add another policy, or add revise")
         yield from self._same_names()
+
+    def _by_kind(self) -> Iterator[Complaint]:
+        """Complain of what only a judge of pairs does."""
+        kind = self.judge.kind
+        if kind in PAIR_KINDS:
+            return
+        if self.schedule != ScheduleConfig():
+            message = f"a judge of kind {kind} is not asked about pairs, so there is nothing to schedule"
+            yield Complaint(("schedule",), message, "leave schedule out, or set judge.kind: pairwise")
+        if self.revise is not None and self.revise.check:
+            message = f"a judge of kind {kind} does not compare a revision with its original"
+            yield Complaint(("revise", "check"), message, "set revise.check: false, or judge.kind: pairwise")
 
     def _same_names(self) -> Iterator[Complaint]:
         seen: set[str] = set()

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tenet.budget import Spent
 from tenet.ids import Json
-from tenet.records import Critique, Judgement, Revision, Sample
+from tenet.records import Critique, Judgement, Listing, Rating, Revision, Sample
 from tenet.runconfig import PriceConfig
 from tenet.runs.manifest import ManifestFile, StageEntry
 from tenet.runs.opened import connect, is_begun
@@ -25,6 +25,7 @@ from tenet.runs.published import ShardEntry
 POLICY, JUDGE = "policy", "judge"
 ANSWERS: Final[Mapping[str, str]] = {
     Sample.__name__: POLICY, Judgement.__name__: JUDGE, Critique.__name__: JUDGE, Revision.__name__: JUDGE,
+    Rating.__name__: JUDGE, Listing.__name__: JUDGE,
 }  # fmt: skip
 """The records that are a model's answers, and whose."""
 _COLUMNS: Final = ("prompt_tokens", "completion_tokens", "cached_tokens")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from constitution.model import Constitution, Principle
 from constitution.select import applies
+from generate.byprompt import RATED, kind_of
 from generate.context import Step, by_prompt
 from generate.coverage.findings import found, notices
 from generate.coverage.model import Agreement, Coverage, PrincipleCoverage
@@ -27,6 +28,7 @@ from generate.report.walk import records_of, shards
 from judges.aggregate import DECIDED
 from judges.humans.store import NAME, read_store
 from judges.probability import logit
+from tenet.errors import UsageError
 from tenet.records import Judgement, Prompt, Sample
 from tenet.runs import Run
 
@@ -50,9 +52,16 @@ def cover(path: Path, margin: float = MARGIN) -> Coverage:
 
     Raises:
         MissingInput: there is no run folder at `path`, or a shard does not read back.
+        UsageError: the run's judge rated responses one by one.
         InvalidInput: the file of labels does not read back.
     """
     with Run.read(path) as run:
+        kind = kind_of(run.config)
+        if kind in RATED:
+            raise UsageError(
+                f"{path} was judged by a judge of kind {kind}; coverage is read from answers about pairs in both orders",
+                hint="see tenet report, or judge the same responses with judge.kind: pairwise in a run of another name",
+            )
         principles = principles_of(run)
         people = People(read_store(path / NAME))
         walked = _walk(run, principles.file, people, margin)

@@ -139,8 +139,13 @@ def _trust(data: ReportData, anchors: str, labelling: str) -> list[str]:
             f"in both orders name the same winner; {found.flips:,} flipped. The response shown first won "
             f"{_rate(found.first_slot)}."
         )
+    if data.alone:
+        lines.append(
+            "Rated alone: each response was judged by itself, so there is no order of showing and no consistency to report."
+        )
     if (mass := data.label_mass) is not None:
-        lines.append(f"Label mass, P(A) + P(B): median {mass.median:.3f}, lowest tenth below {mass.lowest_tenth:.3f}.")
+        what = "summed over the labels asked for" if data.alone else "P(A) + P(B)"
+        lines.append(f"Label mass, {what}: median {mass.median:.3f}, lowest tenth below {mass.lowest_tenth:.3f}.")
     if (sides := data.lengths) is not None:
         lines.append(f"The longer response was chosen in {_rate(sides.longer_chosen)} of the pairs of unequal length.")
     lines += [f"{inline(row.title)}: {inline(row.value)} ({inline(row.interval)})." for row in _measured(data)]

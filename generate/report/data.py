@@ -31,6 +31,7 @@ from generate.report.source import (
     read_json,
     version_rows,
 )
+from generate.report.verdicts import RATED
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
 from judges.card.build import CARD
 from tenet.ids import Json
@@ -95,6 +96,7 @@ def _report(
         outcomes=facts.outcomes(verdicts.outcomes),
         margins=numbers.margins,
         positions=numbers.positions,
+        alone=numbers.alone,
         label_mass=numbers.label_mass,
         lengths=numbers.lengths,
         policy_rows=found.policy_rows,
@@ -120,13 +122,14 @@ def _findings(
     run: Run, found: Walked, principles: Principles, evaluation: Evaluation | None, revisions: Revisions | None
 ) -> Findings:
     verdicts = found.verdicts
-    failed = sum(count for name, count in verdicts.outcomes.items() if name not in ("first", "second", "tie"))
+    failed = sum(count for name, count in verdicts.outcomes.items() if name not in ("first", "second", "tie", RATED))
     return Findings(
         prompts=found.prompts,
         pairs=found.pairs,
         calls=verdicts.calls,
         failed=failed,
         compared=verdicts.compared,
+        alone=verdicts.ratings > 0,
         positions=verdicts.positions,
         label_mass=verdicts.label_mass,
         lengths=found.lengths,

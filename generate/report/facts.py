@@ -21,6 +21,7 @@ from tenet.runs import Run
 Facts = tuple[tuple[str, str], ...]
 
 OUTCOMES: Final = {
+    "rated": "a rating",
     "first": "the response shown first",
     "second": "the response shown second",
     "tie": "tie",
@@ -42,16 +43,25 @@ MODES: Final = {
 }
 
 
+READS: Final = {
+    "rating": "the probability of every score of a scale, each response rated alone",
+    "propositions": "the probability of yes to each principle, each response asked about alone",
+    "listwise": "a ranking of all responses as JSON, shown in several orders, as votes on pairs without a probability",
+}
+"""What is read of a judge that is not asked about pairs, by its kind."""
+
+WRITES: Final = {"critique-first": " after a written comparison", "reasoning": " after thinking"}
+"""What a judge of pairs does before its letter is read, by its kind."""
+
+
 def judge_facts(judge: Mapping[str, Json]) -> Facts:
     """Who judged, and how."""
     rows = [("Model", model_name(judge.get("model"))), ("Engine", judge.get("engine"))]
     options = judge.get("options")
     written = isinstance(options, Mapping) and options.get("verdicts") == "text"
     what = "the letter that it writes, as a vote without a probability" if written else "the letter's probability"
-    before = {"critique-first": " after a written comparison", "reasoning": " after thinking"}.get(
-        str(judge.get("kind")), ""
-    )
-    rows.append(("Reads", f"{what}{before}, both orders averaged"))
+    before = WRITES.get(str(judge.get("kind")), "")
+    rows.append(("Reads", READS.get(str(judge.get("kind")), f"{what}{before}, both orders averaged")))
     rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
     return _present(rows)
 

@@ -23,7 +23,7 @@ class Findings:
 
     `calls` and `failed` count judge calls, `compared` the pairs asked about, `owed` rows planned and not recorded
     yet, `anchors` human labels in the run, `votes` opinions without a probability, `revised` responses that were rewritten, `cut` judge
-    calls whose text before the verdict ended at its limit.
+    calls whose text before the verdict ended at its limit; `alone` says that responses were rated one by one, in no order.
     """
 
     prompts: int
@@ -47,6 +47,7 @@ class Findings:
     votes: int = 0
     revised: int = 0
     cut: int = 0
+    alone: bool = False
 
     @property
     def asked(self) -> list[AttributeRow]:

@@ -28,7 +28,8 @@ def standfirst(found: Findings) -> str:
         parts.append(f"Measured before and after on {plural(found.evaluation.prompts, 'held-out prompt')}.")
     if found.calls:
         of = f"{plural(found.compared, 'pair')} of responses to {plural(found.prompts, 'prompt')}"
-        parts.append(f"The judge compared {of} by the principles of “{found.principles_name}”.")
+        did = "rated each response alone, in no order, which compares" if found.alone else "compared"
+        parts.append(f"The judge {did} {of} by the principles of “{found.principles_name}”.")
     if found.positions:
         share = percent(found.positions.consistency.value)
         parts.append(f"It named the same winner in both orders in {share} of its questions.")

@@ -443,6 +443,7 @@ class ReportData:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     margins: Margins | None = None
     positions: Positions | None = None
+    alone: bool = False
     label_mass: LabelMass | None = None
     lengths: Lengths | None = None
     policy_rows: tuple[PolicyRow, ...] = ()

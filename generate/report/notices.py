@@ -98,7 +98,7 @@ def label_mass(found: Findings) -> Iterator[Notice]:
     if found.label_mass and found.label_mass.lowest_tenth < LOW_MASS:
         body = (
             f"In a tenth of the calls less than {percent(found.label_mass.lowest_tenth)} of the judge's probability"
-            " went to A or B; the rest went to other words."
+            f" went to {'a label of the scale' if found.alone else 'A or B'}; the rest went to other words."
         )
         mend = (
             "Set judge.chat_template_kwargs (enable_thinking: false for thinking models)"

@@ -14,11 +14,13 @@ from generate.report.model import LabelMass, Margins, Positions
 from generate.report.tally import HistogramTally, MeanTally, RateTally, merge, share
 from judges.aggregate import p_first
 from judges.probability import logit
-from tenet.records import Judgement, Preference, Ranking
+from tenet.records import Judgement, Preference, Ranking, Rating
 
 CLOSE = 0.6
 """A winner's probability under which a pair is a close call."""
 GRID = 10
+RATED = "rated"
+"""The outcome of a call that rated a response."""
 _FINE = 400
 
 
@@ -87,10 +89,14 @@ class PrincipleTally:
 
 
 class VerdictTally:
-    """Everything that the judgements of a run come to. `votes` are opinions without a probability."""
+    """Everything that the judgements of a run come to. `votes` are opinions without a probability.
+
+    `ratings` counts answers about single responses; their pairs have preferences without a judgement. Of rankings the votes are counted.
+    """
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
+        self.ratings = 0
         self.principles: defaultdict[str, PrincipleTally] = defaultdict(PrincipleTally)
         self.compared = self.votes = 0
         self.pairs = 0
@@ -113,10 +119,17 @@ class VerdictTally:
             self.principles[principle].add(own, [q for q in asked if q.principle == principle], place)
         self._add_calls(judgements)
         self._add_orders(asked)
-        self.compared += len({(q.a_id, q.b_id) for q in asked})
+        self.compared += len({(q.a_id, q.b_id) for q in asked}) if asked else len(preferences)
         self.pairs += len(preferences)
         for preference in preferences:
             self._certainty.add(max(preference.p_a, 1.0 - preference.p_a))
+
+    def add_rating(self, one: Rating) -> None:
+        """Add an answer about one response: a call, in no order."""
+        self.ratings += 1
+        self.outcomes[RATED if one.outcome.is_opinion else one.outcome.value] += 1
+        if one.label_mass is not None:
+            self._mass.add(one.label_mass)
 
     def _add_calls(self, judgements: Sequence[Judgement]) -> None:
         first = opinions = 0.0

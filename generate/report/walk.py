@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, TypeVar
 
+from generate.byprompt import RATED, kind_of
 from generate.context import FOR_PEOPLE, PREFERENCES, Step, by_prompt
 from generate.rank import rank
 from generate.report.examples import Pick, pick, view
@@ -17,7 +18,19 @@ from generate.report.verdicts import VerdictTally
 from generate.revision_chain import critique_stage_name, rounds_of, stage_name
 from generate.revision_pairs import JUDGEMENTS as REVISION_JUDGEMENTS
 from generate.schedule import field_of
-from tenet.records import Critique, Finish, Judgement, Preference, PreferencePair, Prompt, Revision, Sample
+from judges.kinds.byprompt import LISTINGS, RATINGS
+from tenet.records import (
+    Critique,
+    Finish,
+    Judgement,
+    Listing,
+    Preference,
+    PreferencePair,
+    Prompt,
+    Rating,
+    Revision,
+    Sample,
+)
 from tenet.runs import Run
 from tenet.runs.codec import R
 
@@ -49,7 +62,8 @@ class Walked:
     wording recorded; `critique_versions` and `revision_versions` count critiques and revisions likewise.
     `given` samples came with the prompts and cost nothing; `finishes` counts how samples ended; `unusable` and
     `identical` ones were never compared (see `generate.schedule`), `comparable` counts the unordered pairs left. `cut`
-    counts the judgements whose text before the verdict ended at its limit.
+    counts the judgements whose text before the verdict ended at its limit. `ratings` and `listings` are the answers of a judge that
+    rates single responses or ranks.
     """
 
     verdicts: VerdictTally = field(default_factory=VerdictTally)
@@ -66,6 +80,8 @@ class Walked:
     sampling: Tokens = field(default_factory=Tokens)
     judging: Tokens = field(default_factory=Tokens)
     cut: int = 0
+    ratings: int = 0
+    listings: int = 0
     policies: Counter[str] = field(default_factory=Counter)
     longer: RateTally = field(default_factory=RateTally)
     chosen_length: MeanTally = field(default_factory=MeanTally)
@@ -106,10 +122,13 @@ def walk(run: Run) -> Walked:
         found.prompts += len(records_of(run, Step.PROMPTS, Prompt, shard))
         preferences = _grouped(records_of(run, PREFERENCES, Preference, shard))
         judgements = _grouped(records_of(run, Step.JUDGEMENTS, Judgement, shard))
-        for prompt_id, told in judgements.items():
-            own = preferences.get(prompt_id, [])
+        _count_alone(found, run, shard)
+        for prompt_id in dict.fromkeys([*judgements, *preferences]):
+            told, own = judgements.get(prompt_id, []), preferences.get(prompt_id, [])
             found.verdicts.add(told, own, rank(prompt_id, own, one_order=lean))
             _count_policies(found, own, texts)
+            if found.listings:
+                continue  # votes out of rankings, whose tokens are counted there
             for one in told:
                 found.judging.add(
                     prompt=one.prompt_tokens, cached=one.cached_tokens,
@@ -123,6 +142,22 @@ def walk(run: Run) -> Walked:
         _count_wordings(found, run, shard)
         _count_pairs(found, list(records_of(run, Step.PAIRS, PreferencePair, shard)), texts)
     return found
+
+
+def _count_alone(found: Walked, run: Run, shard: int) -> None:
+    """Count the answers of a judge that is not asked about pairs."""
+    if kind_of(run.config) in RATED:
+        for one in records_of(run, RATINGS, Rating, shard):
+            found.ratings += 1
+            found.verdicts.add_rating(one)
+            found.judging.add(prompt=one.prompt_tokens, cached=one.cached_tokens)
+            if one.principle and one.principle_digest:
+                found.critique_versions[one.principle, one.principle_digest] += 1
+    for told in records_of(run, LISTINGS, Listing, shard):
+        found.listings += 1
+        if not told.outcome.is_opinion:
+            found.verdicts.outcomes[told.outcome.value] += 1
+        found.judging.add(prompt=told.prompt_tokens, cached=told.cached_tokens, completion=told.completion_tokens)
 
 
 def examples(run: Run) -> tuple[Example, ...]:
