@@ -73,7 +73,7 @@ def calibrate(path: Path, labels: Path | None = None, also: Sequence[Path] = ())
         InvalidInput: a file does not read back.
         StorageFailed: the disk is full or not writable; an earlier fit stands.
     """
-    told = _labels(path, labels)
+    told = labels_for(path, labels)
     with Run.read(path) as run:
         heard = hear(run, told)
         split, subject = _split(run), subject_of(run)
@@ -119,7 +119,7 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
         if not prompts:
             continue
         here = {one.id for one in prompts}
-        ids |= _texts(run, shard, here)
+        ids |= judged_texts(run, shard, here)
         if kind in RATED:
             found_here = preferences_rated(run, shard, kind, prompts, principles.file, weights)
         else:
@@ -140,7 +140,7 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
     return Heard(replace(found, anchors=judged, unused=unused), p, sum(_pair(one) in exported for one in judged))
 
 
-def _texts(run: Run, shard: int, prompts: set[str]) -> dict[tuple[str, str], str]:
+def judged_texts(run: Run, shard: int, prompts: set[str]) -> dict[tuple[str, str], str]:
     """The ids under which the responses of some prompts are judged, by prompt and text."""
     found: dict[tuple[str, str], str] = {}
     for name, samples in by_prompt(records_of(run, Step.SAMPLES, Sample, shard)).items():
@@ -149,7 +149,12 @@ def _texts(run: Run, shard: int, prompts: set[str]) -> dict[tuple[str, str], str
     return found
 
 
-def _labels(path: Path, named: Path | None) -> tuple[Label, ...]:
+def labels_for(path: Path, named: Path | None) -> tuple[Label, ...]:
+    """The labels of a file, or those in the run at `path` where none is named.
+
+    Raises:
+        UsageError: there is none.
+    """
     found = read_labels(named).labels if named is not None else read_store(path / LABELS)
     if not found:
         raise UsageError(

@@ -42,11 +42,13 @@ def prompt_line(
             tokens += sum(len(ask.tokens) for ask in new)
             prefixes.count(ask.tokens for ask in new)
             continue
-        asks = judge.asks(prompt, [blank_sample(prompt, place) for place in range(seen.total)])
-        frames = sum(len(ask.tokens) for ask in asks)
-        shown = sum(len(getattr(ask, "shown", (None,))) for ask in asks)
+        count = seen.total if judge.params else min(seen.total, 2)  # questions about one response are alike
+        asks = judge.asks(prompt, [blank_sample(prompt, place) for place in range(count)])
+        alike = seen.total / max(1, count)
+        frames = alike * sum(len(ask.tokens) for ask in asks)
+        shown = alike * sum(len(getattr(ask, "shown", (None,))) for ask in asks)
         expected = frames + shown * seen.mean if seen.enough else None
-        coming_calls += Amount.bounds(0, len(asks), len(asks))
+        coming_calls += Amount.bounds(0, alike * len(asks), alike * len(asks))
         coming_tokens += Amount.bounds(0, frames + shown * seen.most, expected)
     due = Amount.exact(owed) + coming_calls
     prompted = Amount.exact(tokens) + coming_tokens

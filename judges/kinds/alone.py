@@ -64,8 +64,8 @@ class AloneJudge(PromptJudge[AloneAsk, Rating]):
         self._questions = Questionnaire(engine, load_template(TEMPLATES[kind]), kind, self._parameters())
 
     def asks(self, prompt: Prompt, samples: Sequence[Sample]) -> list[AloneAsk]:
-        """Make one question a sample and principle, those about a sample together."""
-        chosen = self._chosen(prompt)
+        """Make one question a sample and principle, those about a sample together; none where there is nothing to compare it with."""
+        chosen = self._chosen(prompt) if len(samples) > 1 else ()
         return [self._ask(prompt, sample, principle) for sample in samples for principle in chosen]
 
     def stream(self, asks: Iterable[AloneAsk]) -> Iterator[Rating]:
@@ -147,8 +147,7 @@ class AloneJudge(PromptJudge[AloneAsk, Rating]):
                 f"{self.name} does not answer with one {self.scale.named()}: their probabilities sum to {middle:.3g} "
                 f"(median of {len(masses)} questions); {self.min_label_mass:g} is needed",
                 hint='set judge.prefill: "Answer: " or another opening after which the label must follow, set judge.letters: true, or '
-                "use a model tuned to follow instructions; one that thinks first needs "
-                "judge.chat_template_kwargs: {enable_thinking: false}",
+                "use a model tuned to follow instructions; for one that thinks first judge.chat_template_kwargs: {enable_thinking: false}",
             )
         low = sum(one.outcome is Outcome.LOW_MASS for one in found)
         text = f"pre-flight: label mass {middle:.3f} (median), {min(masses):.3f} (least) over {len(found)} questions"

@@ -100,7 +100,7 @@ def preferences_of_ratings(ratings: Iterable[Rating], constitution: Constitution
     """A preference for every two responses of a prompt that are rated under the same principle, sorted by (prompt, a, b)."""
     known = {principle.id: principle for principle in constitution.principles}
     made = []
-    for prompt_id, rated in sorted(_by_prompt(ratings).items()):
+    for prompt_id, rated in sorted(by_prompt(ratings).items()):
         for a, b in combinations(sorted(rated), 2):
             names = sorted(rated[a].keys() & rated[b].keys())
             if names:
@@ -122,11 +122,11 @@ def preferences_of_propositions(
     """
     known = {principle.id: principle for principle in constitution.principles}
     made = []
-    for prompt_id, rated in sorted(_by_prompt(ratings).items()):
+    for prompt_id, rated in sorted(by_prompt(ratings).items()):
         for a, b in combinations(sorted(rated), 2):
             names = sorted(rated[a].keys() & rated[b].keys())
             if names:
-                said = [[_yes(rated[side][name]) for name in names] for side in (a, b)]
+                said = [[p_yes(rated[side][name]) for name in names] for side in (a, b)]
                 p = _weighed(said, names, known, _values(names, known, rated[a], weights))
                 made.append(_preference(prompt_id, a, b, p, rated, names))
     return made
@@ -177,12 +177,12 @@ def _weighed(said: list[list[float]], names: list[str], known: Mapping[str, Prin
     return float(weights.p_first(np.where(rules, 1.0 - x, x), np.where(rules, 1.0 - z, z), rules)[0])
 
 
-def _yes(rating: Rating) -> float:
+def p_yes(rating: Rating) -> float:
     """P(yes); of an answer that was only written, the share that one vote stands for."""
     return rating.distribution[-1] if rating.distribution else vote_share(rating.score or 0.0, 1)
 
 
-def _by_prompt(ratings: Iterable[Rating]) -> dict[str, Rated]:
+def by_prompt(ratings: Iterable[Rating]) -> dict[str, Rated]:
     """The ratings that are opinions; of several of one response under one principle the one with the smallest id."""
     found: defaultdict[str, Rated] = defaultdict(dict)
     for one in sorted(ratings, key=lambda one: one.id):
