@@ -77,5 +77,8 @@ class Altered:
         found = self.inner.generate(requests, params)
         return [self.write(place, one) for place, one in enumerate(found)] if self.write else found
 
+    stream_labels = Engine.stream_labels
+    stream_completions = Engine.stream_completions
+
     def close(self) -> None:
         pass
