@@ -55,7 +55,15 @@ def test_each_response_is_rated_once_under_each_principle():
 def test_the_response_stands_in_front_and_the_principle_and_its_scale_last():
     judge = rater(**{"1": "cold"})
     text = judge.engine.tokenizer.decode(judge.asks(PROMPT, [SHORT, LONG])[0].tokens, skip_special=False)
-    parts = ["Rate a response", PROMPT.text, SHORT.text, KIND.text, "1: cold", KIND.critique_question, "1, 2, 3, 4 or 5."]
+    parts = [
+        "Rate a response",
+        PROMPT.text,
+        SHORT.text,
+        KIND.text,
+        "1: cold",
+        KIND.critique_question,
+        "1, 2, 3, 4 or 5.",
+    ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
 
@@ -70,7 +78,8 @@ def test_a_lone_response_and_a_prompt_without_a_principle_are_not_asked_about():
 def test_an_edited_principle_changes_its_own_questions_only():
     edited = constitution_of(replace(KIND, text="The response is warm."), BRIEF)
     before, after = (
-        {ask.principle: ask.key for ask in rater(constitution=file).asks(PROMPT, [SHORT, LONG])} for file in (BOTH, edited)
+        {ask.principle: ask.key for ask in rater(constitution=file).asks(PROMPT, [SHORT, LONG])}
+        for file in (BOTH, edited)
     )
     assert before["brief"] == after["brief"]
     assert before["kind"] != after["kind"]
@@ -142,5 +151,5 @@ def test_the_pocket_judge_gives_every_label_a_probability_though_it_never_learnt
     for one in found:
         assert one.outcome.is_opinion
         assert math.fsum(one.distribution) == pytest.approx(1)
-        assert one.score is not None and 1 <= one.score <= 5
-        assert one.label_mass is not None and 0 < one.label_mass <= 1
+        assert 1 <= one.score <= 5
+        assert 0 < one.label_mass <= 1

@@ -81,7 +81,9 @@ def test_each_pair_of_a_ranking_is_one_vote_in_the_order_shown():
     assert told["a", "c"].p_shown_b is not None
 
 
-@pytest.mark.parametrize("text", ['{"ranking": ["B", "A"]}', ' {"ranking":["B","A"]}\n', '```json\n{"ranking": ["B", "A"]}\n```'])
+@pytest.mark.parametrize(
+    "text", ['{"ranking": ["B", "A"]}', ' {"ranking":["B","A"]}\n', '```json\n{"ranking": ["B", "A"]}\n```']
+)
 def test_a_ranking_is_read_bare_or_fenced(text: str):
     assert parse(text, 2) == ((1, 0), "")
 

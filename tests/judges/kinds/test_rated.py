@@ -49,7 +49,9 @@ def test_p_better_is_the_chance_of_a_higher_score_and_half_of_an_equal_one():
 
 
 def test_written_ratings_are_one_vote():
-    a, b = (replace(rating(name, 0.0, 0.0, 1.0), distribution=(), score=score) for name, score in (("a", 4.0), ("b", 2.0)))
+    a, b = (
+        replace(rating(name, 0.0, 0.0, 1.0), distribution=(), score=score) for name, score in (("a", 4.0), ("b", 2.0))
+    )
     assert (p_better(a, b), p_better(b, a), p_better(a, a)) == (0.75, 0.25, 0.5)
 
 
@@ -69,7 +71,12 @@ def test_ratings_without_a_score_are_left_out_and_none_is_counted_twice():
 
 
 def test_principles_combine_by_weight_and_a_rule_that_decides_speaks_alone():
-    told = [rating("a", 0.4, 0.6), rating("b", 0.6, 0.4), rating("a", 0.6, 0.4, name="brief"), rating("b", 0.4, 0.6, name="brief")]
+    told = [
+        rating("a", 0.4, 0.6),
+        rating("b", 0.6, 0.4),
+        rating("a", 0.6, 0.4, name="brief"),
+        rating("b", 0.4, 0.6, name="brief"),
+    ]
     (one,) = preferences_of_ratings(told, FILE)
     # kind says 0.6 with weight 1, brief 0.4 with weight 3
     assert one.p_a == pytest.approx(sigmoid((0.405465108 - 3 * 0.405465108) / 4))
