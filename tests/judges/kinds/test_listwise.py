@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_windows_hold_everyone_and_are_linked(count: int):
         return
     assert [one for one in many if any(one in window for window in found)] == many
     assert all(2 <= len(window) <= WINDOW for window in found)
-    assert all(set(one) & set(other) for one, other in zip(found, found[1:], strict=False))
+    assert all(set(one) & set(other) for one, other in pairwise(found))
 
 
 def test_a_single_response_is_not_ranked():
