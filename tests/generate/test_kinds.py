@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from generate.calibrating import calibrate
 from generate.context import PREFERENCES, Step
 from generate.pipeline import Order, dry_run, generate
 from generate.report.data import gather
@@ -128,7 +129,7 @@ def test_answers_of_another_run_are_taken(make: Make, tmp_path: Path):
     other = Order(config, tmp_path / "runs" / "other", "tenet generate other.yaml")
     with generate(other, quiet()) as run:
         assert json.loads((run.path / "reused.json").read_text())["ratings"] == {
-            "run": len(told(run, "ratings", Rating))
+            str(order.folder): len(told(run, "ratings", Rating))
         }
 
 
@@ -169,6 +170,9 @@ def test_weights_are_fitted_on_labels_and_change_the_pairs(make: Make):
     with generate(order, quiet()) as run:
         after = {one.id: one.p_chosen for one in told(run, Step.PAIRS, PreferencePair)}
     assert any(after[name] != p for name, p in before.items() if name in after)
+    calibrated = calibrate(run.path)
+    assert calibrated.fitted.anchors == found.fitted.pairs + found.left_out
+    assert calibrated.stored.subject.way == "propositions"
 
 
 def test_weights_are_for_propositions_only(make: Make):
