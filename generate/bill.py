@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from generate.amounts import NOTHING, Amount
 from generate.plan import Plan
-from generate.planned import Line
+from generate.planned import Line, sum_of
 from generate.spending import POLICY, prices_of, role_of
 from tenet.budget import Meter, Spent, cost
 from tenet.ids import Json
@@ -145,13 +145,8 @@ def compare(planned: Bill, meter: Meter) -> list[Json]:
 
 
 def _together(one: Item, other: Item) -> Item:
-    """Several policies are one step."""
-    a, b = one.line, other.line
-    line = Line(
-        a.stage, "", a.calls + b.calls, a.reused + b.reused, a.owed + b.owed, a.prompt_tokens + b.prompt_tokens,
-        a.cached_tokens + b.cached_tokens, a.completion_tokens + b.completion_tokens, a.shared_tokens + b.shared_tokens,
-    )  # fmt: skip
-    return Item(line, _sum([one.price, other.price]), _sum([one.seconds, other.seconds]))
+    """Several policies, or members of a panel, are one step."""
+    return Item(sum_of([one.line, other.line]), _sum([one.price, other.price]), _sum([one.seconds, other.seconds]))
 
 
 def _row(step: str, item: Item | None, spent: Spent, price: PriceConfig | None) -> dict[str, Json]:

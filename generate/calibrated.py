@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from generate.report.source import as_mapping
+from generate.report.source import as_mapping, read_json
 from judges.calibration.maps import Map, Slope
 from judges.calibration.selective import Rule, nothing
 from judges.calibration.store import Calibration, Subject, read_calibration
 from judges.calibration.tempering import Sureness
 from judges.kinds.rated import Weights
-from tenet.ids import Json
+from tenet.ids import Json, digest
 from tenet.runconfig import PairsConfig
 from tenet.runs import Run
 
+PANEL_FILE: Final = "panel.json"
+"""How the members of a run's panel weigh; a fit is for these weights alone."""
 LABELLING: Final = "labelling"
 """Where the run's statistics say how its pairs were labelled."""
 
@@ -117,11 +119,13 @@ AS_GIVEN = Labelling()
 
 def subject_of(run: Run) -> Subject:
     """Whom a fit of this run is for."""
-    judge = as_mapping(run.fingerprint.identity.get("judge"))
+    judge = dict(as_mapping(run.fingerprint.identity.get("judge")))
     config = as_mapping(run.config.get("judge"))
     kind, weights = config.get("kind"), config.get("weights")
-    if weights:  # they are no part of what the judge is asked, and change what its answers come to
-        judge = {**judge, "weights": Weights.read(Path(str(weights))).digest}
+    if judge.get("kind") == "panel":
+        judge["weights"] = digest(read_json(run.path / PANEL_FILE))
+    elif weights:  # they are no part of what the judge is asked, and change what its answers come to
+        judge["weights"] = Weights.read(Path(str(weights))).digest
     return Subject(judge, str(run.fingerprint.growth.get("principles") or ""), str(kind or "pairwise"))
 
 

@@ -76,7 +76,7 @@ def calibrate(path: Path, labels: Path | None = None, also: Sequence[Path] = ())
     told = labels_for(path, labels)
     with Run.read(path) as run:
         heard = hear(run, told)
-        split, subject = _split(run), subject_of(run)
+        split, subject = split_of(run), subject_of(run)
     own = [heard.p[_pair(one)] for one in heard.anchors.anchors]
     fitted = fit_judge(heard.anchors.anchors, {subject.way: own}, split)
     ways = _compare(path, told, heard, also, split)
@@ -178,7 +178,8 @@ def _compare(path: Path, labels: Sequence[Label], heard: Heard, also: Sequence[P
     return fit_judge(shared, {name: [told[_pair(one)] for one in shared] for name, told in columns.items()}, split)
 
 
-def _split(run: Run) -> Split:
+def split_of(run: Run) -> Split:
+    """The rule by which this run's prompts are for fitting or for testing."""
     return Split.from_json(read_json(run.path / SPLIT))
 
 

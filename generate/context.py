@@ -36,6 +36,8 @@ class Step(StrEnum):
 
 
 PREFERENCES = "preferences"
+MEMBER = f"{Step.JUDGEMENTS}-by-"
+"""The stages of a panel's members begin with this; what the panel comes to is in `Step.JUDGEMENTS`."""
 FOR_PEOPLE = "for-people"
 """The stage of pairs that the judge may not label alone; see `pairs.min_agreement`."""
 

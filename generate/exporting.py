@@ -119,6 +119,7 @@ def provenance(run: Run) -> dict[str, Json]:
     """What every file of a dataset says of its origin: models, seed and principles; no times, no paths."""
     return {
         "identity": dict(run.fingerprint.identity),
+        "members": run.fingerprint.growth.get("members"),
         "principles": run.fingerprint.growth.get("principles"),
         "tenet": run.fingerprint.informational.get("tenet-rlaif"),
         "calibration": as_mapping(read_json(run.path / STATS).get(LABELLING)).get("fingerprint"),

@@ -6,28 +6,27 @@ whenever a run takes principles on, with all that the file includes. Knows no an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from constitution.load import load
 from constitution.model import Constitution
 from constitution.write import to_yaml
-from generate.context import Step
+from generate.context import MEMBER, Step
 from generate.identity import PRINCIPLES
 from generate.intake import PROMPTS
 from generate.prompt_shards import PromptShards
-from judges.kinds.byprompt import LISTINGS, RATINGS, PromptJudge
+from generate.supersede import attic_of
+from judges.kinds.byprompt import LISTINGS, RATINGS
 from judges.registry import AnyJudge
 from tenet.errors import MissingInput, TenetError
 from tenet.ids import Json
 from tenet.records import Judgement, Listing, Prompt, Rating
 from tenet.runconfig import RunConfig
-from tenet.runs import Run
+from tenet.runs import Run, Stage
 from tenet.runs.atomic import make_folder, write_text
 
 FOLDER: Final = "principles"
 _NAMED: Final = 16
-_ANSWERS: Final[Mapping[str, type[Any]]] = {Step.JUDGEMENTS: Judgement, RATINGS: Rating, LISTINGS: Listing}
 _REMARK: Final = (
     "The principles that this run was judged by, with all that their file included. A copy: editing it changes nothing."
 )
@@ -77,10 +76,22 @@ def require_judged_by(run: Run) -> Constitution:
 
 
 def is_judged(run: Run) -> bool:
-    """Whether a run has any answer of its judge."""
-    return any(
-        name in run.manifest.stages and run.stage(name, kind).counts().rows > 0 for name, kind in _ANSWERS.items()
-    )
+    """Whether a run has any answer of a judge."""
+    return any(stage.counts().rows > 0 for stage in _answers(run))
+
+
+def _answers(run: Run) -> list[Stage[Judgement] | Stage[Rating] | Stage[Listing]]:
+    """The stages of answers: of a judge, or of each member of a panel, and what the panel came to."""
+    names = [name for name in run.manifest.stages if not name.endswith(attic_of(""))]
+    found: list[Stage[Judgement] | Stage[Rating] | Stage[Listing]] = []
+    for name in names:
+        if name == Step.JUDGEMENTS or name.startswith(MEMBER):
+            found.append(run.stage(name, Judgement))
+        elif name == RATINGS:
+            found.append(run.stage(name, Rating))
+        elif name == LISTINGS:
+            found.append(run.stage(name, Listing))
+    return found
 
 
 def asks_the_same(run: Run, before: AnyJudge, after: AnyJudge) -> bool:
@@ -91,11 +102,10 @@ def asks_the_same(run: Run, before: AnyJudge, after: AnyJudge) -> bool:
     Raises:
         MissingInput: a shard does not read back.
     """
-    name = after.stage if isinstance(after, PromptJudge) else Step.JUDGEMENTS
-    stage = run.stage(name, _ANSWERS[name])
+    stages = _answers(run)
     for number, prompts in enumerate(PromptShards(run.stage(PROMPTS, Prompt))):
         moved = {prompt.id for prompt in prompts if before.wordings(prompt) != after.wordings(prompt)}
-        if moved and any(answer.prompt_id in moved for answer in stage.records(number, ok=None)):
+        if moved and any(one.prompt_id in moved for stage in stages for one in stage.records(number, ok=None)):
             return False
     return True
 

@@ -57,17 +57,20 @@ def _judge_prompts(context: Context, judge: PromptJudge[Any, Any]) -> None:
     write_votes(context.run, len(context.shards))
 
 
-def judge_pairs(context: Context, judge: PairwiseJudge, first: StageReport | None = None) -> None:
+def judge_pairs(
+    context: Context, judge: PairwiseJudge, first: StageReport | None = None, name: str = Step.JUDGEMENTS
+) -> None:
     """Ask every comparison that is not recorded; judgements that no question asks for any more are moved aside.
 
     Where later questions depend on earlier answers (`schedule: knockout`, `second_order: close`) they are asked in
-    waves, one after the other over the whole run. `first` is what became of the first wave where it has been asked in full before.
+    waves, one after the other over the whole run. `first` is what became of the first wave where it has been asked in full before,
+    `name` the stage that the answers are recorded in.
 
     Raises:
         JudgeUnfit: the first prompts show that the judge does not answer with a label.
         TooManyFailures: more than `max_failures` of the questions got no opinion.
     """
-    stage = context.run.stage(Step.JUDGEMENTS, Judgement)
+    stage = context.run.stage(name, Judgement)
     asked = Comparisons(context, judge, stage)
     plan = asked.plan
     settled = stage.settled(plan) and not context.retry_failed

@@ -31,8 +31,13 @@ def judge_engine(config: JudgeConfig) -> Engine:
     """The engine of a run's judge.
 
     Raises:
+        UsageError: it is a panel, where one judge is to be asked.
         MissingInput, UsageError, EngineError: as `engines.registry.create_engine`.
     """
+    if config.members:
+        raise UsageError(
+            "this asks one judge, and judge.kind is panel", hint="make a run with one of its members as the judge"
+        )
     return create_engine(
         config.engine,
         config.model,

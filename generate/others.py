@@ -21,6 +21,7 @@ from tenet.runs.codec import R
 
 PACKAGE: Final = "tenet-rlaif"
 SUPERSEDED: Final = "-superseded"
+BY: Final = "-by-"
 _GROUP: Final = 500
 
 Place = tuple[int, str, int]
@@ -77,13 +78,11 @@ class Others:
             run.close()
 
     def _index(self, name: str, kind: type[R]) -> None:
-        """Index the good keys of the stage of this name in every run; those that were superseded there count too."""
+        """Index the good keys of the stages of this kind in every run; those superseded there, or by a panel's member, count too."""
         if name in self._indexed:
             return
         for place, run in enumerate(self._runs):
-            for stage in (name, name + SUPERSEDED):
-                if stage not in run.manifest.stages:
-                    continue
+            for stage in [one for one in run.manifest.stages if _kind(one) == _kind(name)]:
                 source = run.stage(stage, kind)
                 for shard in source.shards():
                     rows = [(name, key, place, stage, shard) for key, ok in source.keys(shard).items() if ok]
@@ -99,6 +98,11 @@ class Others:
             for key, place, stage, shard in self._keys.execute(query, (name, *group)):
                 places[place, stage, shard].add(key)
         return places
+
+
+def _kind(stage: str) -> str:
+    """What a stage holds, whoever of a panel it is by, and superseded or not."""
+    return stage.removesuffix(SUPERSEDED).partition(BY)[0]
 
 
 class OnLoan(Generic[R]):

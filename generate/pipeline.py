@@ -24,11 +24,13 @@ from generate.exporting import DATASET, export_run
 from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
 from generate.judged_by import asks_the_same, is_judged, judged_by, keep, writes_the_same
-from generate.judging import PREFLIGHT, criticise_pairs, judge_all
+from generate.judging import PREFLIGHT, criticise_pairs, judge_all, judge_pairs
 from generate.models import judge_engine, make_policies
 from generate.others import Others, lending
 from generate.overlap import draw_and_judge, overlaps
+from generate.panel import Member, hear, seat
 from generate.plan import Plan, plan
+from generate.planned import sum_of
 from generate.probing import draw_some
 from generate.reuse import Library
 from generate.revising import make_reviser, revise_samples
@@ -38,7 +40,7 @@ from generate.spending import make_meter
 from generate.staff import staffed
 from judges.critique import CritiqueJudge
 from judges.pairwise import PairwiseJudge
-from judges.registry import AnyJudge, make_judge
+from judges.registry import AnyJudge, create_judge, make_judge
 from tenet.budget import Spent
 from tenet.config import as_json
 from tenet.console import Console
@@ -84,17 +86,27 @@ class Order:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who takes part in a run: the principles, the policies that are sampled, and the judge. Their weights are loaded on first use."""
+    """Who takes part in a run: the principles, the policies that are sampled, and the judge. Their weights are loaded on first use.
+
+    A panel has `members`; the first of them is `judge`, which also writes critiques and revisions and checks these.
+    """
 
     constitution: Constitution
     policies: Sequence[Policy]
     judge: AnyJudge
+    members: tuple[Member, ...] = ()
 
     def close(self) -> None:
         """Free all models."""
         for policy in self.policies:
             policy.engine.close()
-        self.judge.engine.close()
+        for judge in self.judges:
+            judge.engine.close()
+
+    @property
+    def judges(self) -> Sequence[AnyJudge]:
+        """All that are asked to judge."""
+        return [one.judge for one in self.members] or [self.judge]
 
 
 def assemble(config: RunConfig) -> Cast:
@@ -106,8 +118,11 @@ def assemble(config: RunConfig) -> Cast:
     constitution = load(config.principles)
     if not constitution.active:
         raise UsageError(f"{config.principles} has no active principle", hint="set `status: active` on one at least")
-    judge = make_judge(judge_engine(config.judge), constitution, config.judge, seed=config.seed)
-    return Cast(constitution, make_policies(config), judge)
+    if config.judge.kind != "panel":
+        judge = make_judge(judge_engine(config.judge), constitution, config.judge, seed=config.seed)
+        return Cast(constitution, make_policies(config), judge)
+    judges = [create_judge(judge_engine(one), constitution, one, seed=config.seed) for one in config.judge.asked]
+    return Cast(constitution, make_policies(config), judges[0], seat(judges))
 
 
 def generate(order: Order, console: Console) -> Run:
@@ -148,7 +163,7 @@ def dry_run(order: Order) -> Bill:
         found = stack.enter_context(closing(read_input(order.config)))
         cast = stack.enter_context(closing(assemble(order.config)))
         others = stack.enter_context(order.lending())
-        whole = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
+        whole = plan(order.config, order.folder, cast.policies, cast.judge, found, cast.members, others=others)
         return bill(whole, order.config, read_stats(order.folder))
 
 
@@ -186,7 +201,7 @@ def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
     Raises:
         FingerprintMismatch, RunLocked, UsageError: see `Run.open`; the edit has to be taken on, and may not be.
     """
-    known = fingerprint(order.config.seed, cast.policies, cast.judge, found)
+    known = fingerprint(order.config.seed, cast.policies, cast.judge, found, cast.members)
     run = Run.open(order.folder, as_json(order.config), known, command=order.command, say=console.say)
     try:
         edited = any(change.field == PRINCIPLES for change in run.changes.growth)
@@ -216,12 +231,12 @@ def _goes_by(order: Order, cast: Cast, found: Input) -> bool:
             return True
         held = judged_by(run)
         if held is not None:
-            before = make_judge(cast.judge.engine, held, order.config.judge, seed=order.config.seed)
+            before = make_judge(cast.judge.engine, held, order.config.judge.asked[0], seed=order.config.seed)
             written = order.relabel or writes_the_same(order.config, held, cast.constitution)
             if written and asks_the_same(run, before, cast.judge):
                 return True
     with order.lending() as others:
-        costs = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others)
+        costs = plan(order.config, order.folder, cast.policies, cast.judge, found, cast.members, others=others)
     raise _unasked_relabel(order, costs)
 
 
@@ -272,7 +287,9 @@ def _planned(order: Order, cast: Cast, found: Input, others: Others | None) -> B
     steps = ASKING.intersection(order.steps)
     if not steps:
         return Bill(Plan(0, ()), ())
-    whole = plan(order.config, order.folder, cast.policies, cast.judge, found, others=others, most=PLANNED_PROMPTS)
+    whole = plan(
+        order.config, order.folder, cast.policies, cast.judge, found, cast.members, others=others, most=PLANNED_PROMPTS
+    )
     kept = replace(whole, lines=tuple(line for line in whole.lines if line.stage in steps))
     return bill(kept, order.config, read_stats(order.folder))
 
@@ -287,21 +304,29 @@ def _check(cast: Cast, planned: Plan, *, everyone: bool) -> None:
     if Step.SAMPLES in owed:
         for policy in cast.policies:
             policy.engine.check()
-    if owed - {Step.SAMPLES}:
+    if Step.JUDGEMENTS in owed:
+        for judge in cast.judges:
+            judge.engine.check()
+    elif owed - {Step.SAMPLES}:
         cast.judge.engine.check()
 
 
 def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
     judge, config = cast.judge, context.config
     first: StageReport | None = None
-    both = {Step.SAMPLES, Step.JUDGEMENTS} <= set(steps)
+    both = {Step.SAMPLES, Step.JUDGEMENTS} <= set(steps) and not cast.members
     if both and isinstance(judge, PairwiseJudge) and overlaps(context, cast.policies, judge):
         first = draw_and_judge(context, cast.policies, judge)
     elif Step.SAMPLES in steps:
         sample_all(context, cast.policies)
-    if Step.JUDGEMENTS in steps:
+    if Step.JUDGEMENTS in steps and not cast.members:
         judge_all(context, judge, first)
+    for member in cast.members if Step.JUDGEMENTS in steps else ():
+        judge_pairs(context, member.judge, name=member.stage)
+        member.judge.engine.close()
     if Step.PAIRS in steps:
+        if cast.members:
+            hear(context, cast.members)
         derive(context)
     if Step.CRITIQUES in steps and config.critique != "none":
         criticise_pairs(context, CritiqueJudge(judge.engine))
@@ -311,7 +336,7 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
 
 
 def _unasked_relabel(order: Order, costs: Plan) -> UsageError:
-    judging = next(line for line in costs.lines if line.stage == Step.JUDGEMENTS)
+    judging = sum_of([line for line in costs.lines if line.stage == Step.JUDGEMENTS])
     words = shlex.split(order.command)
     command = order.command if Step.JUDGEMENTS in order.steps else shlex.join([*words[:1], "generate", *words[2:]])
     anew = f"{judging.owed.high:,.0f} of {judging.calls.high:,.0f} judgements would be asked anew; the others stand."

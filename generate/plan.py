@@ -13,20 +13,22 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TypeVar
 
 from generate.amounts import Amount, Kind, loosened, predicted
+from generate.calibrated import PANEL_FILE
 from generate.context import Step, by_prompt
 from generate.forecast import Forecast, Forecaster
 from generate.intake import PROMPTS, Input
 from generate.orders import Asking, make_asking
 from generate.others import OnLoan, Others
+from generate.panel import Member
 from generate.plan_byprompt import prompt_line
 from generate.plan_texts import recorded_texts, with_texts
-from generate.plan_writing import writing
-from generate.planned import Line, Seen, blank_sample, written
+from generate.plan_writing import judged_in, writing
+from generate.planned import Line, Seen, blank_sample, sum_of, written
 from generate.prefixes import Prefixes
 from generate.prompt_shards import PromptShards
 from generate.questions import RETRIES, Asker, Told, asker_of, heard_of
@@ -34,6 +36,7 @@ from generate.sampling import Policy
 from generate.schedule import field_of
 from generate.shards import PROMPTS_PER_SHARD
 from generate.spending import READ
+from judges.kinds.byprompt import PromptJudge
 from judges.pairwise import PairwiseJudge
 from judges.registry import AnyJudge
 from tenet.ids import Json, content_id
@@ -84,13 +87,14 @@ class Plan:
 
 
 def plan(
-    config: RunConfig, folder: Path, policies: Sequence[Policy], judge: AnyJudge, found: Input, *,
-    others: Others | None = None, most: int | None = None,
+    config: RunConfig, folder: Path, policies: Sequence[Policy], judge: AnyJudge, found: Input,
+    members: Sequence[Member] = (), *, others: Others | None = None, most: int | None = None,
 ) -> Plan:  # fmt: skip
     """Count an order's calls and tokens from where the run in `folder` stands; a folder that is not there stands at nothing. What
     `others` have answered is not owed.
 
-    `most` looks at so many prompts, chosen by content, and takes the others to be like them: for a plan in passing.
+    `most` looks at so many prompts, chosen by content, and takes the others to be like them: for a plan in passing. Of a panel each of
+    the `members` is asked, and `judge`, the first of them, writes.
     """
     with ExitStack() as stack:
         run = stack.enter_context(Run.read(folder)) if (folder / RUN_FILE).exists() else None
@@ -108,21 +112,28 @@ def plan(
         lines = [_sampling(policy, prompts, drawn, settled, lent.taken, config.seed) for policy in policies]
         asking = make_asking(config.schedule, config.seed)
         answered = OnLoan(others, Step.JUDGEMENTS, Judgement, keys_alone=not asking.adaptive)
-        told = _told(run, asking, shards, answered)
-        askers = {
-            prompt.id: asker_of(judge, prompt, places[prompt.id], seen.complete[prompt.id], told)
-            for prompt in prompts
-            if isinstance(judge, PairwiseJudge) and prompt.id in seen.complete
-        }
-        measured = [askers.get(prompt.id) for prompt in islice(everyone.everyone(), asking.orders.calibrating)]
-        heard = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
-        forecaster = Forecaster.of(asking, judge.constitution, heard)
-        if isinstance(judge, PairwiseJudge):
-            judging = _judging(judge, forecaster, askers, places, prompts, seen)
-            judging = with_texts(judging, judge, recorded_texts(run, judge, shards), len(prompts))
-        else:
-            judging = prompt_line(run, others, judge, prompts, seen, shards)
-        lines += [judging, *writing(run, others, config, judge, prompts, seen, forecaster, judging, answered, shards)]
+        forecaster = Forecaster.of(asking, judge.constitution, None)
+        judging: list[Line] = []
+        if isinstance(judge, PromptJudge):
+            judging.append(prompt_line(run, others, judge, prompts, seen, shards))
+        for one, name in _asked(judge, members):
+            answered = OnLoan(others, name, Judgement, keys_alone=not asking.adaptive)
+            told = _told(run, name, asking, shards, answered)
+            lengths = seen if one is judge else _seen(policies, one, prompts, drawn, settled, config.seed)
+            askers = {
+                prompt.id: asker_of(one, prompt, places[prompt.id], seen.complete[prompt.id], told)
+                for prompt in prompts
+                if prompt.id in seen.complete
+            }
+            measured = [askers.get(prompt.id) for prompt in islice(everyone.everyone(), asking.orders.calibrating)]
+            known = heard_of(asking, (asker for asker in measured if asker)) if all(measured) else None
+            forecaster = Forecaster.of(asking, judge.constitution, known)
+            line = _judging(one, forecaster, askers, places, prompts, lengths)
+            judging.append(with_texts(line, one, recorded_texts(run, name, one, shards), len(prompts)))
+        heard = run is not None and (not members or (run.path / PANEL_FILE).exists())
+        decided = sum_of(judging).owed.high == 0 and (heard or (not members and bool(answered.taken)))
+        told_all = chain(judged_in(run, shards), answered.records() if not members else ()) if decided else None
+        lines += [*judging, *writing(run, others, config, judge, prompts, seen, forecaster, told_all, shards)]
     factor = everyone.total / len(prompts) if prompts else 1.0
     undecided = sum(not judge.principles(prompt) for prompt in prompts)
     return Plan(
@@ -245,11 +256,18 @@ def _sampling(
     )  # fmt: skip
 
 
-def _told(run: Run | None, asking: Asking, shards: Collection[int], lent: OnLoan[Judgement]) -> Told:
+def _asked(judge: AnyJudge, members: Sequence[Member]) -> list[tuple[PairwiseJudge, str]]:
+    """Who is asked about pairs, each with the stage of its answers."""
+    if isinstance(judge, PairwiseJudge) and not members:
+        return [(judge, Step.JUDGEMENTS)]
+    return [(each.judge, each.stage) for each in members]
+
+
+def _told(run: Run | None, name: str, asking: Asking, shards: Collection[int], lent: OnLoan[Judgement]) -> Told:
     """What is recorded of the comparisons, here or in other runs; of answers on which nothing depends the keys alone."""
     told = Told(elsewhere=lent)
     if run is not None:
-        stage = run.stage(Step.JUDGEMENTS, Judgement)
+        stage = run.stage(name, Judgement)
         for shard in sorted(set(stage.shards()).intersection(shards)):
             tired = given_up_keys(stage, shard, RETRIES)
             if asking.adaptive:

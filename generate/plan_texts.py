@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from generate.amounts import Amount
-from generate.context import Step
 from generate.planned import Line, written
 from generate.spending import READ
 from judges.pairwise import Mode, PairwiseJudge
@@ -18,11 +17,11 @@ from tenet.records import Judgement
 from tenet.runs import Run
 
 
-def recorded_texts(run: Run | None, judge: PairwiseJudge, shards: Collection[int]) -> list[float]:
-    """The mean tokens that the run's answers took to write, a number a prompt; none where the judge writes nothing."""
+def recorded_texts(run: Run | None, name: str, judge: PairwiseJudge, shards: Collection[int]) -> list[float]:
+    """The mean tokens that the answers in the stage of this name took to write, a number a prompt; none where the judge writes nothing."""
     lengths: dict[str, list[int]] = {}
     if run is not None and judge.written:
-        stage = run.stage(Step.JUDGEMENTS, Judgement)
+        stage = run.stage(name, Judgement)
         for shard in sorted(set(stage.shards()).intersection(shards)):
             for one in stage.records(shard):
                 if one.completion_tokens is not None:

@@ -6,7 +6,7 @@ model, changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from constitution.model import Principle
 from constitution.select import applying
@@ -31,10 +31,10 @@ from tenet.runs import Run
 
 def writing(
     run: Run | None, others: Others | None, config: RunConfig, judge: AnyJudge, prompts: Sequence[Prompt], seen: Seen,
-    forecaster: Forecaster, judging: Line, answered: OnLoan[Judgement], shards: Collection[int],
+    forecaster: Forecaster, told: Iterable[Judgement] | None, shards: Collection[int],
 ) -> Iterator[Line]:  # fmt: skip
-    """The lines of critiques and of revisions, where a run has them; `shards` are those in which the prompts are, `answered` the
-    comparisons that other runs lend.
+    """The lines of critiques and of revisions, where a run has them; `shards` are those in which the prompts are, `told` all
+    that the judge says of them; None where something is still to be asked.
 
     Raises:
         JudgeUnfit: the judge does not write.
@@ -42,8 +42,8 @@ def writing(
     if config.critique != "none":
         critic = CritiqueJudge(judge.engine)
         known = settled(run, others, Step.CRITIQUES, Critique, shards)
-        if judging.owed.high == 0 and (run is not None or answered.taken):
-            found = _preferences(run, config, judge, prompts, forecaster, answered, shards)
+        if told is not None:
+            found = _preferences(run, config, judge, prompts, forecaster, told, shards)
             labelling = AS_GIVEN if run is None else labelling_of(run, config.pairs)
             one_order = forecaster.bias is not None and forecaster.bias.log_odds is not None
             pairs = pairs_of(prompts, found, config.pairs, config.seed, one_order=one_order, labelling=labelling)
@@ -56,7 +56,7 @@ def writing(
 
 def _preferences(
     run: Run | None, config: RunConfig, judge: AnyJudge, prompts: Sequence[Prompt], forecaster: Forecaster,
-    answered: OnLoan[Judgement], shards: Collection[int],
+    told: Iterable[Judgement], shards: Collection[int],
 ) -> list[Preference]:  # fmt: skip
     """What the recorded answers come to, once all of them are there."""
     kind = config.judge.kind
@@ -70,11 +70,11 @@ def _preferences(
             for one in preferences_rated(run, number, kind, prompts, judge.constitution, weights)
         ]
     bias = forecaster.bias.log_odds if forecaster.bias else None
-    return preferences_of(prompts, [*_judged(run, shards), *answered.records()], judge.constitution, bias=bias)
+    return preferences_of(prompts, [*told], judge.constitution, bias=bias)
 
 
-def _judged(run: Run | None, shards: Collection[int]) -> Iterator[Judgement]:
-    """The run's own judgements."""
+def judged_in(run: Run | None, shards: Collection[int]) -> Iterator[Judgement]:
+    """The run's own judgements in these shards."""
     if run is not None:
         stage = run.stage(Step.JUDGEMENTS, Judgement)
         for shard in sorted(set(stage.shards()).intersection(shards)):

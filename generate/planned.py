@@ -48,6 +48,22 @@ class Line:
         }  # fmt: skip
 
 
+def sum_of(lines: Sequence[Line]) -> Line:
+    """Several models' lines of one step as one.
+
+    Raises:
+        IndexError: there is no line.
+    """
+    whole = lines[0]
+    for one in lines[1:]:
+        whole = Line(
+            whole.stage, "", whole.calls + one.calls, whole.reused + one.reused, whole.owed + one.owed,
+            whole.prompt_tokens + one.prompt_tokens, whole.cached_tokens + one.cached_tokens,
+            whole.completion_tokens + one.completion_tokens, whole.shared_tokens + one.shared_tokens,
+        )  # fmt: skip
+    return whole
+
+
 @dataclass
 class Held(Generic[R]):
     """What is settled of a stage: rows of the run's `own` by key, and those that other runs will lend."""

@@ -6,7 +6,7 @@ Knows the rules between them, and nothing that carries them out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from tenet.config import AtLeast, Between, Complaint, InputPath, LessThan, ModelRef, MoreThan, Shape, as_json, to_yaml
@@ -33,7 +33,7 @@ __all__ = [
 Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
 Engine = Literal["transformers", "vllm", "vllm-server", "http", "recorded", "scripted"]
 PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
-PAIR_KINDS = frozenset({"pairwise"})
+PAIR_KINDS = frozenset({"pairwise", "critique-first", "reasoning", "panel"})
 """The kinds of judges that are asked about two responses at a time."""
 MOST_SCORES = 26
 """Most scores of a scale: as many as there are letters."""
@@ -162,12 +162,14 @@ class JudgeConfig:
     (`rating`) or to say yes or no to each principle (`propositions`, put together by the fitted `weights`); with `letters` ratings are
     asked for as letters, A the lowest, and yes and no as Y and N. Or about all of a prompt's at once, shown in so many `orders`
     (`listwise`).
+    A `panel` has `members`, each a judge with keys like these, and no model of its own.
     """
 
-    model: ModelRef = field(metadata={"example": "org/judge-model"})
+    model: ModelRef = field(default="", metadata={"example": "org/judge-model"})
     engine: Engine = "transformers"
     base_url: tuple[str, ...] = ()
-    kind: Literal["pairwise", "critique-first", "reasoning", "rating", "listwise", "propositions"] = "pairwise"
+    kind: Literal["pairwise", "critique-first", "reasoning", "rating", "listwise", "propositions", "panel"] = "pairwise"
+    members: tuple[JudgeConfig, ...] = ()
     principles: Literal["sampled", "each", "whole"] = "sampled"
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     prefill: str = ""
@@ -181,8 +183,22 @@ class JudgeConfig:
     orders: Annotated[int, AtLeast(2)] = 2
     weights: InputPath | None = None
 
+    @property
+    def asked(self) -> tuple[JudgeConfig, ...]:
+        """The judges that are asked: this one, or a panel's members, all about the panel's `principles`."""
+        return tuple(replace(one, principles=self.principles) for one in self.members) if self.members else (self,)
+
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
+        if self.kind == "panel":
+            yield from self._panel()
+            return
+        if not self.model:
+            yield Complaint(("model",), "is missing", "add, for example: model: org/judge-model")
+        if self.members:
+            yield Complaint(
+                ("members",), f"a judge of kind {self.kind} has none", "set kind: panel, or leave members out"
+            )
         yield from _address(self.engine, self.base_url)
         for key, kind in (("critique", "critique-first"), ("thinking", "reasoning")):
             if getattr(self, key) is not None and self.kind != kind:
@@ -211,6 +227,24 @@ class JudgeConfig:
                 yield Complaint(
                     (key,), f"a judge of kind {self.kind} has no {key}", f"leave it out, or set kind: {kinds[0]}"
                 )
+
+    def _panel(self) -> Iterator[Complaint]:
+        if len(self.members) < 2:
+            count = "one" if self.members else "none"
+            hint = "add a judge of another family, or name the one alone: judge: {engine: ..., model: ...}"
+            yield Complaint(("members",), f"a panel needs two members or more, and this one has {count}", hint)
+        if self.model or self.base_url:
+            key = "model" if self.model else "base_url"
+            yield Complaint((key,), "a panel has no model of its own", f"put {key} into each of its members")
+        for number, one in enumerate(self.members):
+            if one.kind == "panel":
+                yield Complaint(("members", number, "kind"), "a panel cannot sit in a panel", "list its members here")
+            elif one.kind not in PAIR_KINDS:
+                message = f"a judge of kind {one.kind} is not asked about pairs, and cannot sit in a panel"
+                yield Complaint(("members", number, "kind"), message, "set kind: pairwise")
+            if one.principles not in ("sampled", self.principles):
+                message = f"members are all asked about the same principles, which are {self.principles}"
+                yield Complaint(("members", number, "principles"), message, "set `principles` beside `members`")
 
 
 def _address(engine: Engine, base_url: Sequence[str]) -> Iterator[Complaint]:
@@ -361,6 +395,8 @@ class RunConfig:
             message = "a judge that thinks would spend the tokens of its critiques on thinking"
             key = "critique" if self.critique != "none" else "revise"
             yield Complaint((key,), message, "set critique: none, and leave out revise")
+        if self.judge.kind == "panel":
+            yield from self._panel()
         if self.overlap == "yes" and self.workers.kind == "ray":
             message = "workers on Ray hold one model at a time"
             yield Complaint(("overlap",), message, "leave overlap out, or set workers: local")
@@ -393,6 +429,20 @@ class RunConfig:
         if self.revise is not None and self.revise.check:
             message = f"a judge of kind {kind} does not compare a revision with its original"
             yield Complaint(("revise", "check"), message, "set revise.check: false, or judge.kind: pairwise")
+
+    def _panel(self) -> Iterator[Complaint]:
+        """Members are weighed on the questions that they share, so no question may follow from one member's answers."""
+        if self.schedule.kind == "knockout":
+            hint = "set schedule: round-robin or regular"
+            yield Complaint(("schedule",), "a panel's members would each play another knockout", hint)
+        if self.schedule.second_order == "close":
+            message = "a panel's members would each call other pairs close"
+            yield Complaint(("schedule", "second_order"), message, "set second_order: always")
+        if self.workers.kind == "ray":
+            yield Complaint(("workers",), "a panel is asked from this process only", "set workers: local")
+        if self.overlap == "yes":
+            hint = "leave overlap out"
+            yield Complaint(("overlap",), "a panel is asked when all samples are drawn", hint)
 
     def _same_names(self) -> Iterator[Complaint]:
         seen: set[str] = set()
