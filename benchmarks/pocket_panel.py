@@ -1,14 +1,15 @@
 """Panels in the pocket world, live: the pocket judge with two broken copies, and three weakened judges with the two broken ones.
 
-    python -m benchmarks.pocket_panel [--pairs 200] [--anchors 50] [--splits 20] [--json]
+    python -m benchmarks.pocket_panel [--pairs 200] [--anchors 50] [--splits 20] [--judges DIR] [--json]
 
 The pocket judge itself answers every question in both orders; the oracle says what is right. The copies are arithmetic on its recorded
 answers, which is what an engine wrapped around it would give. `position-biased` names the place shown first (log-odds 4, with noise of 1)
 whatever is there: a constant added to the judge's own log-odds would not break it, since both orders are averaged. `random` draws its
-log-odds anew for every question. The three weakened judges stand in for partly trained checkpoints, of which none is bundled: the
-pocket judge's log-odds with noise of their own, most of it per pair and the same in both orders (a wrong opinion), the rest per question.
-Their errors are independent by construction, as those of real checkpoints of one recipe will not be. With anchors, weights are
-fitted on random pairs and scored on the others, averaged over splits.
+log-odds anew for every question. With `--judges` the three others are partly trained checkpoints, the folders in DIR that
+`python -m benchmarks.weak_judges --work DIR` made, each asked like the pocket judge. Without it they are weakened copies: the
+pocket judge's log-odds with noise of their own, most of it per pair and the same in both orders (a wrong opinion), the rest per question;
+the errors of these are independent by construction. `errors together` is the mean correlation (phi) of two of the three's errors; 0 is
+independent. With anchors, weights are fitted on random pairs and scored on the others, averaged over splits.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ import argparse
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
 
 from constitution.load import load
 from constitution.model import Constitution
@@ -90,6 +95,35 @@ def right(told: Sequence[Judgement], truth: Truth, constitution: Constitution) -
     return mean([float((found.get(pair, 0.5) - 0.5) * side > 0) for pair, side in truth.items()])
 
 
+def errors_together(told: Sequence[Judgement], truth: Truth, constitution: Constitution) -> float:
+    """The mean phi of the errors of two judges, over all pairs of judges."""
+    wrong = []
+    for judge in sorted({one.judge for one in told}):
+        said = [one for one in told if one.judge == judge]
+        found = {(one.prompt_id, one.a_id, one.b_id): one.p_a for one in preferences(said, constitution)}
+        wrong.append([float((found.get(pair, 0.5) - 0.5) * side <= 0) for pair, side in sorted(truth.items())])
+    return mean([float(np.corrcoef(one, other)[0, 1]) for one, other in combinations(wrong, 2)])
+
+
+def asked(folder: Path, pairs: int) -> list[Judgement]:
+    """The answers of every checkpoint in a folder to the questions that the pocket judge is asked.
+
+    Raises:
+        UsageError: fewer than three checkpoints.
+    """
+    models = sorted(path.parent for path in folder.glob("*/config.json"))
+    if len(models) < 3:
+        raise UsageError(
+            f"{folder} holds {len(models)} judges; three are needed",
+            hint=f"make them with: python -m benchmarks.weak_judges --work {folder}",
+        )
+    told: list[Judgement] = []
+    for model in models:
+        with create_engine("transformers", str(model)) as engine:
+            told += [replace(one, judge=model.name) for one in ask(engine, pairs)[0]]
+    return told
+
+
 def anchored(
     told: Sequence[Judgement], truth: Truth, constitution: Constitution, best: str, anchors: int, splits: int
 ) -> tuple[float, float]:
@@ -111,6 +145,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--anchors", type=int, default=50)
     parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--judges", type=Path, help="folder of partly trained judges; without it, weakened copies")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     console = Console(json=args.json)
@@ -120,9 +155,15 @@ def main() -> None:
         *altered(pocket, "position-biased", lambda one, _: random.Random(f"biased {one.id}").gauss(4.0, 1.0)),
         *altered(pocket, "random", lambda one, _: random.Random(f"random {one.id}").gauss(0.0, 4.0)),
     ]
-    weak = [one for name, spread in WEAK.items() for one in weakened(pocket, name, spread)]
-    panels = {"pocket + 2 broken": [*pocket, *broken], "3 weakened + 2 broken": [*weak, *broken]}
-    rows: list[list[Json]] = []
+    if args.judges is not None:
+        weak = asked(args.judges, args.pairs)
+    else:
+        weak = [one for name, spread in WEAK.items() for one in weakened(pocket, name, spread)]
+    three = f"{len({one.judge for one in weak})} {'partly trained' if args.judges else 'weakened'} + 2 broken"
+    panels = {"pocket + 2 broken": [*pocket, *broken], three: [*weak, *broken]}
+    rows: list[list[Json]] = [
+        [three, "errors together", errors_together(weak, truth, constitution), "phi, mean of pairs"]
+    ]
     for name, told in panels.items():
         members = sorted({one.judge for one in told})
         shares = {judge: right([one for one in told if one.judge == judge], truth, constitution) for judge in members}

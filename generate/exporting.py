@@ -110,7 +110,13 @@ def export_run(run: Run, formats: Sequence[str], folder: Path) -> tuple[ExportRe
 def uses_pocket(config: Mapping[str, Json]) -> bool:
     """Whether a run's models are the bundled pocket models, which are no judges of real text."""
     policy = config.get("policy")
-    asked = [config.get("judge"), *(policy if isinstance(policy, list | tuple) else [policy])]
+    judge = as_mapping(config.get("judge"))
+    members = judge.get("members")
+    asked = [
+        judge,
+        *(members if isinstance(members, list | tuple) else ()),
+        *(policy if isinstance(policy, list | tuple) else [policy]),
+    ]
     models = [str(one.get("model", "")) for one in asked if isinstance(one, Mapping)]
     return any(Path(model).parts[-3:-1] == ("pocket", "models") for model in models)
 

@@ -94,6 +94,17 @@ def hear(context: Context, members: Sequence[Member]) -> Reliability:
     return found
 
 
+def weighing(found: Reliability) -> str:
+    """A line for people: how the members weigh, and by what."""
+    told = ", ".join(f"{name} {share:.3f}" for name, share in sorted(found.accuracies.items()))
+    by = (
+        f"{found.anchors:,.0f} anchors"
+        if found.learnt_from == "anchors"
+        else "their votes alone (no person has confirmed it)"
+    )
+    return f"panel: right in one order, by {by}: {told}"
+
+
 def said(run: Run, members: Iterable[Member], shard: int) -> Iterator[Judgement]:
     """All that the members said in a shard, each under its name in the panel."""
     for one in members:

@@ -28,7 +28,7 @@ from generate.judging import PREFLIGHT, criticise_pairs, judge_all, judge_pairs
 from generate.models import judge_engine, make_policies
 from generate.others import Others, lending
 from generate.overlap import draw_and_judge, overlaps
-from generate.panel import Member, hear, seat
+from generate.panel import Member, hear, seat, weighing
 from generate.plan import Plan, plan
 from generate.planned import sum_of
 from generate.probing import draw_some
@@ -326,7 +326,7 @@ def _carry_out(context: Context, cast: Cast, steps: Collection[Step]) -> None:
         member.judge.engine.close()
     if Step.PAIRS in steps:
         if cast.members:
-            hear(context, cast.members)
+            context.console.say(weighing(hear(context, cast.members)))
         derive(context)
     if Step.CRITIQUES in steps and config.critique != "none":
         criticise_pairs(context, CritiqueJudge(judge.engine))

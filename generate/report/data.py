@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from generate.calibrated import PANEL_FILE
 from generate.context import Step
 from generate.report import facts
 from generate.report.audits import audit_rows
@@ -85,7 +86,7 @@ def _report(
         principles_name=principles.name,
         principles_version=principles.file.version if principles.file else "",
         principles_digest=principles.digest,
-        judge=facts.judge_facts(judge),
+        judge=facts.judge_facts(judge, read_json(run.path / PANEL_FILE)),
         policies=policies,
         headline=headline(numbers),
         standfirst=standfirst(numbers),
@@ -108,9 +109,7 @@ def _report(
         revisions=revisions,
         judge_cards=judge_cards_of(read_json(run.path / CARD), verdicts.calls),
         audits=audit_rows(read_json(run.path / AUDIT)),
-        costs=facts.costs(
-            found, facts.model_name(judge.get("model")), policies, _seconds(stats), _calls(run, Step.CRITIQUES)
-        ),
+        costs=facts.costs(found, facts.judge_name(judge), policies, _seconds(stats), _calls(run, Step.CRITIQUES)),
         stages=facts.stage_rows(run),
         files=facts.file_rows(run),
         fingerprint=facts.pretty(run.fingerprint.as_json()),

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from generate.report.model import CostRow, FunnelStep, Loss, StageRow
@@ -54,8 +55,11 @@ WRITES: Final = {"critique-first": " after a written comparison", "reasoning": "
 """What a judge of pairs does before its letter is read, by its kind."""
 
 
-def judge_facts(judge: Mapping[str, Json]) -> Facts:
-    """Who judged, and how."""
+def judge_facts(judge: Mapping[str, Json], panel: Mapping[str, Json] = MappingProxyType({})) -> Facts:
+    """Who judged, and how; `panel` is what `panel.json` holds, where a panel did."""
+    members = judge.get("members")
+    if isinstance(members, Sequence) and not isinstance(members, str) and members:
+        return _panel_facts(judge, members, panel)
     rows = [("Model", model_name(judge.get("model"))), ("Engine", judge.get("engine"))]
     options = judge.get("options")
     written = isinstance(options, Mapping) and options.get("verdicts") == "text"
@@ -64,6 +68,31 @@ def judge_facts(judge: Mapping[str, Json]) -> Facts:
     rows.append(("Reads", READS.get(str(judge.get("kind")), f"{what}{before}, both orders averaged")))
     rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
     return _present(rows)
+
+
+def _panel_facts(judge: Mapping[str, Json], members: Sequence[Json], panel: Mapping[str, Json]) -> Facts:
+    models = [model_name(one.get("model")) for one in members if isinstance(one, Mapping)]
+    rows: list[tuple[str, Json]] = [("Judge", f"A panel of {len(members)} judges: {', '.join(models)}")]
+    accuracies, anchors, slope = (panel.get(name) for name in ("accuracies", "anchors", "slope"))
+    if isinstance(accuracies, Mapping):
+        known = [(model_name(name), one) for name, one in accuracies.items() if isinstance(one, int | float)]
+        rows.append(("Right in one order", ", ".join(f"{name} {one:.3f}" for name, one in known)))
+    if panel.get("learnt_from") == "anchors" and isinstance(anchors, int | float):
+        rows.append(("Weighed by", f"these accuracies, counted on {anchors:,.0f} pairs that people labelled"))
+    elif panel and isinstance(slope, int | float):
+        rows.append(
+            ("Weighed by", "these accuracies, estimated from the members' votes alone (no person has confirmed them); log-odds "
+             f"times {slope:.3f}, so that the panel claims no more than its two orders allow")
+        )  # fmt: skip
+    rows.append(("Asked about", MODES.get(str(judge.get("principles")), judge.get("principles"))))
+    return _present(rows)
+
+
+def judge_name(judge: Mapping[str, Json]) -> str:
+    """The judge's model, or all of a panel's."""
+    members = judge.get("members")
+    told = members if isinstance(members, Sequence) and not isinstance(members, str) and members else [judge]
+    return ", ".join(dict.fromkeys(model_name(one.get("model")) for one in told if isinstance(one, Mapping)))
 
 
 def policy_facts(policies: Json) -> Facts:

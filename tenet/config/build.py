@@ -152,6 +152,8 @@ class Builder:
         return plain(value)
 
     def _path(self, text: str, rule: Resolve, override: Override | None, at: Pointer) -> Any:
+        if not text and rule is Resolve.IF_THERE:
+            return text
         base = self.here if override else self.base
         full = Path(os.path.normpath(base / Path(text).expanduser()))
         if full.exists():

@@ -201,7 +201,10 @@ def test_answers_of_runs_with_one_judge_are_taken(order: Callable[..., Order]) -
         ((panel(GOOD % "x"),), "a panel needs two members or more, and this one has one"),
         (("judge={kind: panel}",), "this one has none"),
         ((panel(*THREE, panel(*THREE).removeprefix("judge=")),), "a panel cannot sit in a panel"),
-        ((panel(*THREE), "judge.model=longer"), "a panel has no model of its own"),
+        (
+            (f"judge={{kind: panel, model: longer, members: [{THREE[0]}, {THREE[1]}]}}",),
+            "a panel has no model of its own",
+        ),
         ((panel(*THREE), "schedule=knockout"), "another knockout"),
         ((panel(*THREE), "schedule.second_order=close"), "call other pairs close"),
         ((panel(*THREE), "workers=ray"), "asked from this process only"),
