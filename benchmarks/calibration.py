@@ -5,7 +5,8 @@
 
 Recorded verdicts are hard, so p is (wins of response 1 + 1/2) / (orders + 1), on LLMBar, whose items have one right answer. Each
 random half is fitted on and the other scored: mean log loss before and after, the worst change in any split, how often it fell and how
-often it rose by more than 0.01. The halves of a fixed set lean opposite ways, so single splits scatter more than new data would.
+often it rose by more than 0.01. The halves of a fixed set lean opposite ways, so single splits scatter more than new data would. For
+comparison: how often it rose so with the likeliest slope, and with the likeliest slope of all items, which knows the other half too.
 
 With `--live` the pocket judge answers fresh pairs of the pocket world in both orders. People are simulated, and noisy: the log-odds
 with which they prefer a response are a third of the judge's, and five label each pair. These log-odds are multiplied by a known factor,
@@ -24,7 +25,7 @@ import numpy as np
 from benchmarks.recorded_data import DATA, Verdicts, llmbar
 from judges.anchors import Anchor
 from judges.calibration.fit import fit_judge
-from judges.calibration.fitting import applied, fit_slope, log_odds
+from judges.calibration.fitting import applied, careful_slope, fit_slope, log_odds
 from judges.calibration.maps import REACH
 from judges.calibration.scores import scores
 from tenet.console import Console
@@ -45,19 +46,26 @@ def recorded(judge: Verdicts, splits: int) -> dict[str, Json]:
     p, y = np.array(judge.p), np.array([votes[0] for votes in judge.people])
     ones = np.ones(len(p))
     before, after, slopes = [], [], []
+    likeliest: list[float] = []
+    knowing: list[float] = []
+    whole = fit_slope(p, y, ones)
     for _ in range(splits):
         order = rng.permutation(len(p))
         here, there = order[: len(p) // 2], order[len(p) // 2 :]
-        fit = fit_slope(p[here], y[here], ones[here])
+        fit = careful_slope(p[here], y[here], ones[here], here)
         slopes.append(fit.slope)
         before.append(scores(p[there], y[there], ones[there]))
         after.append(scores(applied(fit, p[there]), y[there], ones[there]))
+        for told, other in ((likeliest, fit_slope(p[here], y[here], ones[here])), (knowing, whole)):
+            told.append(scores(applied(other, p[there]), y[there], ones[there]).log_loss - before[-1].log_loss)
     change = np.array([b.log_loss - a.log_loss for a, b in zip(before, after, strict=True)])
     return {
         "judge": judge.name, "items": len(p), "slope": float(np.mean(slopes)),
         "log_loss_before": float(np.mean([one.log_loss for one in before])),
         "log_loss_after": float(np.mean([one.log_loss for one in after])), "worst_change": float(change.max()),
         "lowered_in": float((change < 0).mean()), "raised_over_0.01_in": float((change > 0.01).mean()),
+        "likeliest_raised": float((np.array(likeliest) > 0.01).mean()), "likeliest_after": float(np.mean(likeliest)),
+        "knowing_raised": float((np.array(knowing) > 0.01).mean()), "knowing_worst": float(np.max(knowing)),
         "ece_before": float(np.mean([one.ece for one in before])), "ece_after": float(np.mean([one.ece for one in after])),
     }  # fmt: skip
 

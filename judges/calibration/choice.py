@@ -3,7 +3,8 @@
 A way of asking is a column of probabilities of the same pairs (pairwise, critique first, a rating): any number of them,
 by name. In each outer fold an inner cross-validation over the other prompts chooses column and map by log loss, that
 choice is fitted on these prompts, and scored on the fold. The outer score is therefore of the whole procedure, choosing
-included (Varma and Simon 2006), and the final choice is made by the same rule on all anchors. Folds are groups of prompts,
+included (Varma and Simon 2006), and the final choice is made by the same rule on all anchors. A shape that is free is taken only
+where it is better than the best slope by more than one standard error of the difference (Breiman et al. 1984). Folds are groups of prompts,
 drawn by a hash of their ids, so pairs of one prompt are never on both sides. Knows arrays, no files and no judge.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from judges.calibration.fitting import FITS, applied, log_odds, maps_for, require_fit
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDS: Final = 5
 _BETTER: Final = 1e-9
-"""A later candidate is taken only where its loss is lower by more than this."""
+"""Of candidates with the same map, a later one is taken only where its loss is lower by more than this."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ class Rows:
         columns = {name: p[chosen] for name, p in self.columns.items()}
         prompts = [one for one, keep in zip(self.prompts, chosen, strict=True) if keep]
         return Rows(columns, self.y[chosen], self.weight[chosen], prompts)
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """A number for each row's prompt."""
+        import numpy as np
+
+        found: Ints = np.unique(np.asarray(self.prompts, dtype=str), return_inverse=True)[1]
+        return found
+
+    def fitted(self, one: Candidate) -> Map:
+        """A candidate's map, fitted on all rows."""
+        return FITS[one.map](self.columns[one.column], self.y, self.weight, self.numbers)
 
 
 @dataclass(frozen=True)
@@ -86,11 +100,11 @@ def choose(rows: Rows, *, folds: int = FOLDS, salt: str = "folds") -> Chosen:
         require_fit(p, rows.y)
     place = folds_of(rows.prompts, folds, salt)
     said = _nested(rows, place, folds, salt)
-    candidates = _tried(rows, place, folds)
-    best = _best(candidates)
-    fit = FITS[best.map](rows.columns[best.column], rows.y, rows.weight)
+    tried = _tried(rows, place, folds)
+    best = _best(tried, rows)
+    fit = rows.fitted(best)
     before = scores(rows.columns[best.column], rows.y, rows.weight)
-    return Chosen(best.column, fit, candidates, before, scores(said, rows.y, rows.weight), said)
+    return Chosen(best.column, fit, tuple(tried), before, scores(said, rows.y, rows.weight), said)
 
 
 def folds_of(prompts: Sequence[str], folds: int, salt: str) -> Ints:
@@ -119,37 +133,51 @@ def _nested(rows: Rows, place: Ints, folds: int, salt: str) -> Floats:
     for fold in range(folds):
         seen = rows.where(place != fold)
         inner = min(folds, len(set(seen.prompts)))
-        best = _best(_tried(seen, folds_of(seen.prompts, inner, f"{salt} within {fold}"), inner))
-        fit = FITS[best.map](seen.columns[best.column], seen.y, seen.weight)
-        said[place == fold] = applied(fit, rows.columns[best.column][place == fold])
+        best = _best(_tried(seen, folds_of(seen.prompts, inner, f"{salt} within {fold}"), inner), seen)
+        said[place == fold] = applied(seen.fitted(best), rows.columns[best.column][place == fold])
     return said
 
 
-def _tried(rows: Rows, place: Ints, folds: int) -> tuple[Candidate, ...]:
-    """Every column with every map that the smallest training part can fit, with the log loss on the parts left out."""
+def _tried(rows: Rows, place: Ints, folds: int) -> dict[Candidate, Floats]:
+    """Every column with every map that the smallest training part can fit, with the log losses [rows] on the parts left out."""
     import numpy as np
 
     smallest = min(int((place != fold).sum()) for fold in range(folds))
     names = maps_for(smallest) or tuple(FITS)[:1]
-    found = []
+    found: dict[Candidate, Floats] = {}
     for column, p in rows.columns.items():
         for name in names:
             losses = np.empty(len(rows))
             for fold in range(folds):
                 seen, held = place != fold, place == fold
-                fit = FITS[name](p[seen], rows.y[seen], rows.weight[seen])
+                fit = FITS[name](p[seen], rows.y[seen], rows.weight[seen], rows.numbers[seen])
                 losses[held] = log_losses(applied(fit, p[held]), rows.y[held])
-            found.append(Candidate(column, name, float(np.average(losses, weights=rows.weight))))
-    return tuple(found)
+            found[Candidate(column, name, float(np.average(losses, weights=rows.weight)))] = losses
+    return found
 
 
-def _best(candidates: Sequence[Candidate]) -> Candidate:
-    """The one of the lowest log loss, the first of equals."""
-    best = candidates[0]
-    for one in candidates[1:]:
-        if one.log_loss < best.log_loss - _BETTER:
+def _best(tried: Mapping[Candidate, Floats], rows: Rows) -> Candidate:
+    """The one of the lowest log loss among those with the simplest map, unless another map is better beyond one standard error."""
+    by_map: dict[str, Candidate] = {}
+    for one in tried:
+        if one.map not in by_map or one.log_loss < by_map[one.map].log_loss - _BETTER:
+            by_map[one.map] = one
+    best, *freer = by_map.values()
+    for one in freer:
+        gain, error = _gain(tried[best] - tried[one], rows)
+        if gain > error:
             best = one
     return best
+
+
+def _gain(differences: Floats, rows: Rows) -> tuple[float, float]:
+    """The weighted mean of differences [rows] and its standard error, with prompts as clusters."""
+    import numpy as np
+
+    total = float(rows.weight.sum())
+    mean = float((rows.weight * differences).sum()) / total
+    sums = np.bincount(rows.numbers, rows.weight * (differences - mean))
+    return mean, float(np.sqrt((sums**2).sum() * len(sums) / max(1, len(sums) - 1))) / total
 
 
 def agreement(p: Floats, y: Floats, weight: Floats) -> float | None:

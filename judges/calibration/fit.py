@@ -114,8 +114,7 @@ def fit_judge(anchors: Sequence[Anchor], columns: Mapping[str, Sequence[float]],
     fitted = rows.where(~testing) if held else rows
     chosen = choose(fitted)
     own = fitted.columns[chosen.column]
-    numbers = np.unique(np.asarray(fitted.prompts, dtype=str), return_inverse=True)[1]
-    slope = slope_interval(fit_slope(own, fitted.y, fitted.weight), own, fitted.y, fitted.weight, numbers)
+    slope = slope_interval(fit_slope(own, fitted.y, fitted.weight), own, fitted.y, fitted.weight, fitted.numbers)
     scored = rows.where(testing) if held else rows
     raw = scored.columns[chosen.column]
     after = applied(chosen.fit, raw) if held else chosen.said

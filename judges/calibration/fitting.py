@@ -7,6 +7,11 @@ The likelihood is the cross-entropy of `y`, so that rows where people differ or 
 as Platt (1999) does, t = y + (1 - 2y) / (n + 2): a judge without a mistake on n anchors still gets a finite slope, and no
 probability is nearer to 0 or 1 than 1 / (n + 2). A slope is never below 0: a judge that people contradict is made silent
 (0.5 everywhere), not turned round.
+
+What is applied is not the likeliest slope but the careful one: of all slopes that the anchors cannot tell from it at 99 %, the nearest to
+1, which leaves p as it is. So a judge that is calibrated stays as it was, and one that is not moves as far as the anchors show it must.
+The region is that of the likelihood ratio, which does not depend on how a slope is written (as a factor or a temperature), divided by
+the ratio of the variance of the score, with prompts as clusters, to the curvature (Chandler and Bate 2007).
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ LEAST_ISOTONIC: Final = 200
 """Anchors from which a free shape may be fitted."""
 STEEPEST: Final = 1000.0
 """No slope above: log-odds of 0.01 become certain."""
+CAREFUL: Final = 2.5758293035489004
+"""Standard normal quantile of the careful slope's two-sided 99 %."""
 _SAME: Final = 1e-9
 
 
@@ -102,22 +109,51 @@ def fit_slope(p: Floats, y: Floats, weight: Floats) -> Slope:
     return Slope(float(brentq(score, 0.0, STEEPEST, xtol=1e-10)))
 
 
+def careful_slope(p: Floats, y: Floats, weight: Floats, prompt: Ints) -> Slope:
+    """The slope nearest to 1 that the anchors do not rule out at 99 %; see the module. `prompt` numbers the rows' prompts."""
+    import numpy as np
+    from scipy.optimize import brentq
+
+    likeliest = fit_slope(p, y, weight)
+    x, t = log_odds(p), drawn_in(y)
+
+    def loss(slope: float) -> float:
+        return float((weight * (np.logaddexp(0.0, slope * x) - t * slope * x)).sum())
+
+    worst = loss(likeliest.slope) + CAREFUL**2 / 2.0 * _inflation(likeliest, x, t, weight, prompt)
+    if loss(1.0) <= worst:
+        return Slope(1.0)
+    low, high = sorted((likeliest.slope, 1.0))
+    return Slope(float(brentq(lambda slope: loss(slope) - worst, low, high, xtol=1e-10)))
+
+
+def _inflation(fit: Slope, x: Floats, t: Floats, weight: Floats, prompt: Ints) -> float:
+    """Variance of the score over curvature, at a fit: 1 for independent votes of weight 1; that of the weights where it is flat."""
+    variance, curvature = _score(fit, x, t, weight, prompt)
+    if fit.slope >= STEEPEST or curvature <= 0.0 or variance <= 0.0:
+        return float((weight**2).sum() / weight.sum())
+    return variance / curvature
+
+
+def _score(fit: Slope, x: Floats, t: Floats, weight: Floats, prompt: Ints) -> tuple[float, float]:
+    """The variance of the score of a slope with prompts as clusters, and the curvature of its log-likelihood."""
+    import numpy as np
+
+    q = _sigmoid(fit.slope * x)
+    pulls = np.bincount(np.unique(prompt, return_inverse=True)[1], weight * x * (t - q))
+    groups = len(pulls)
+    return float((pulls**2).sum()) * groups / max(1, groups - 1), float((weight * x * x * q * (1.0 - q)).sum())
+
+
 def slope_interval(fit: Slope, p: Floats, y: Floats, weight: Floats, prompt: Ints) -> Interval:
     """The slope's 95 % interval by the sandwich variance with prompts as clusters (Liang and Zeger 1986); its low end is at least 0.
 
     It is unbounded where the fit is at its own bound (`STEEPEST`), and starts at 0 where the slope is 0.
     """
-    import numpy as np
-
-    x, t = log_odds(p), drawn_in(y)
-    q = _sigmoid(fit.slope * x)
-    curvature = float((weight * x * x * q * (1.0 - q)).sum())
+    variance, curvature = _score(fit, log_odds(p), drawn_in(y), weight, prompt)
     if fit.slope >= STEEPEST or curvature <= 0:
         return Interval(fit.slope, 0.0, math.inf)
-    pulls = np.bincount(np.unique(prompt, return_inverse=True)[1], weight * x * (t - q))
-    groups = len(pulls)
-    spread = float((pulls**2).sum()) * groups / max(1, groups - 1)
-    reach = Z * math.sqrt(spread) / curvature
+    reach = Z * math.sqrt(variance) / curvature
     return Interval(fit.slope, max(0.0, fit.slope - reach), fit.slope + reach)
 
 
@@ -146,11 +182,11 @@ def fit_isotonic(p: Floats, y: Floats, weight: Floats) -> Isotonic:
     return Isotonic(tuple(reach.tolist()), tuple(height.tolist()))
 
 
-FITS: Final[Mapping[str, Callable[[Floats, Floats, Floats], Map]]] = {
-    Slope.name: fit_slope,
-    Isotonic.name: fit_isotonic,
+FITS: Final[Mapping[str, Callable[[Floats, Floats, Floats, Ints], Map]]] = {
+    Slope.name: careful_slope,
+    Isotonic.name: lambda p, y, weight, _: fit_isotonic(p, y, weight),
 }
-"""The maps that may be chosen, the simplest first; each with its fit."""
+"""The maps that may be chosen, the simplest first; each with its fit to p, y, weights and prompts."""
 _LEAST: Final = {Slope.name: LEAST_ANCHORS, Isotonic.name: LEAST_ISOTONIC}
 
 

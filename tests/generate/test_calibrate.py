@@ -29,7 +29,7 @@ from tenet.runconfig import RunConfig
 from tenet.runs import Run
 from tests.generate.runs_example import quiet, write_run
 
-SLOPE = 0.4
+SLOPE = 0.15
 """How much weaker the preference of these people is than the judge's."""
 Make = Callable[..., Run]
 
