@@ -23,6 +23,7 @@ from generate.schedule import field_of
 from judges.aggregate import Pair
 from judges.anchors import Anchor, Anchors, Split, Unused, make_anchors
 from judges.calibration.fit import Fitted, fit_judge
+from judges.calibration.maps import Slope
 from judges.calibration.store import AnchorRow, Calibration, write_calibration
 from judges.humans.importer import read_labels
 from judges.humans.store import NAME as LABELS
@@ -192,7 +193,7 @@ def _pair(anchor: Anchor) -> Pair:
 
 
 def _warnings(fitted: Fitted, heard: Heard) -> Iterable[str]:
-    if fitted.slope.value == 0.0:
+    if fitted.fit == Slope(0.0):
         yield (
             "People contradict this judge at least as often as they agree: every calibrated p is 0.5, and no pair is exported with it. "
             "Do not use its labels."

@@ -9,7 +9,8 @@ probability is nearer to 0 or 1 than 1 / (n + 2). A slope is never below 0: a ju
 (0.5 everywhere), not turned round.
 
 What is applied is not the likeliest slope but the careful one: of all slopes that the anchors cannot tell from it at 99 %, the nearest to
-1, which leaves p as it is. So a judge that is calibrated stays as it was, and one that is not moves as far as the anchors show it must.
+1, which leaves p as it is. So a judge that is calibrated stays as it was, and one that is not moves as far as the anchors show it must;
+one that people contradict beyond 99 % falls silent.
 The region is that of the likelihood ratio, which does not depend on how a slope is written (as a factor or a temperature), divided by
 the ratio of the variance of the score, with prompts as clusters, to the curvature (Chandler and Bate 2007).
 """
@@ -116,6 +117,8 @@ def careful_slope(p: Floats, y: Floats, weight: Floats, prompt: Ints) -> Slope:
 
     likeliest = fit_slope(p, y, weight)
     x, t = log_odds(p), drawn_in(y)
+    if likeliest.slope == 0.0 and _contradicted(x, t, weight, prompt):
+        return likeliest
 
     def loss(slope: float) -> float:
         return float((weight * (np.logaddexp(0.0, slope * x) - t * slope * x)).sum())
@@ -125,6 +128,12 @@ def careful_slope(p: Floats, y: Floats, weight: Floats, prompt: Ints) -> Slope:
         return Slope(1.0)
     low, high = sorted((likeliest.slope, 1.0))
     return Slope(float(brentq(lambda slope: loss(slope) - worst, low, high, xtol=1e-10)))
+
+
+def _contradicted(x: Floats, t: Floats, weight: Floats, prompt: Ints) -> bool:
+    """Whether people contradict a judge so often that not even silence is what the anchors point to."""
+    variance, _ = _score(Slope(0.0), x, t, weight, prompt)
+    return float((weight * x * (t - 0.5)).sum()) < -CAREFUL * math.sqrt(variance)
 
 
 def _inflation(fit: Slope, x: Floats, t: Floats, weight: Floats, prompt: Ints) -> float:

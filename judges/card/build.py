@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from judges.card import principles
+from judges.card.beside import beside
 from judges.card.bootstrap import Resampler
 from judges.card.figures import Figure
 from judges.card.gather import CardData, gather
@@ -45,7 +46,10 @@ class JudgeCard:
 
 @dataclass(frozen=True)
 class Card:
-    """All judges of a run, its people, annotators two by two, ratings by principle, and what to know before any figure."""
+    """All judges of a run, its people, annotators two by two, ratings by principle, and what to know before any figure.
+
+    `beside` is what other commands have left in the run about its judges: its calibration, a panel's weights, audits.
+    """
 
     name: str
     validated: bool
@@ -57,6 +61,7 @@ class Card:
     ratings: Mapping[str, Mapping[str, Json]]
     seed: int
     replicates: int
+    beside: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Json]:
         """What `card.json` holds."""
@@ -72,6 +77,7 @@ class Card:
                 for names, figures in self.between.items()
             },
             "ratings": self.ratings,
+            **self.beside,
             "bootstrap": {"unit": "prompt", "replicates": self.replicates, "seed": self.seed},
         }
 
@@ -80,9 +86,9 @@ def make_card(path: Path, anchors: Path | None = None, *, seed: int = 0, replica
     """Compute the card of the run at `path`, against the labels in `anchors`, else the run's own.
 
     Raises:
-        MissingInput, InvalidInput: as `judges.card.gather.gather`.
+        MissingInput, InvalidInput: as `judges.card.gather.gather` and `judges.card.beside.beside`.
     """
-    return card_of(gather(path, anchors), seed=seed, replicates=replicates)
+    return replace(card_of(gather(path, anchors), seed=seed, replicates=replicates), beside=beside(path))
 
 
 def card_of(data: CardData, *, seed: int = 0, replicates: int = REPLICATES) -> Card:

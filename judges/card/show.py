@@ -27,6 +27,9 @@ def words(card: Card) -> str:
     if card.between:
         rows = [[names, *(_cell(figures.get(one)) for one in _BETWEEN)] for names, figures in card.between.items()]
         parts.append(draw_table(("annotators", *_BETWEEN), rows, title="Two by two", right=_BETWEEN))
+    for title, figures in card.beside.items():
+        told: list[list[Json]] = [[name.replace("_", " "), _value(value)] for name, value in figures.items()]
+        parts.append(draw_table(("what", "value"), told, title=title.capitalize(), right=("value",)))
     if card.ratings:
         parts.append(_ratings(card.ratings))
     return "\n\n".join(part.rstrip("\n") for part in parts)
@@ -76,6 +79,12 @@ def _number(value: Json) -> str:
     if isinstance(value, bool) or not isinstance(value, float):
         return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
     return f"{value:.3g}"
+
+
+def _value(value: Json) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _number(value)
 
 
 def _cell(figure: Figure | None) -> str:

@@ -16,6 +16,8 @@ from generate.context import MEMBER, PREFERENCES, Step
 from generate.measured import Session
 from generate.pipeline import ALL, Order, dry_run, generate
 from generate.report import write_report
+from judges.card.build import make_card
+from judges.card.show import words
 from judges.humans.labels import with_id
 from judges.humans.store import add_labels
 from judges.panel import NAME
@@ -104,6 +106,10 @@ def test_three_that_agree_are_weighed_by_their_votes_and_heard_as_one(order: Cal
     write_report(run.path)
     assert "A panel of 5 judges" in (run.path / "report.html").read_text()
     assert "A panel of 5 judges" in (run.path / "dataset/README.md").read_text()
+    card = make_card(run.path, replicates=10)
+    assert list(card.judges) == [NAME]
+    assert card.beside["panel"]["learnt_from"] == "votes"
+    assert "right in one order: longer#" in words(card)
 
 
 def test_the_same_command_again_asks_nothing_and_gives_the_same(order: Callable[..., Order]) -> None:

@@ -14,12 +14,13 @@ from judges.calibration.fitting import (
     LEAST_ANCHORS,
     LEAST_ISOTONIC,
     applied,
+    careful_slope,
     fit_isotonic,
     fit_slope,
     maps_for,
     slope_interval,
 )
-from judges.calibration.maps import Isotonic
+from judges.calibration.maps import Isotonic, Slope
 from judges.calibration.scores import expected_calibration_error, reliability, scores
 from tenet.errors import UsageError
 
@@ -28,6 +29,11 @@ def people(taste: np.ndarray, seed: int) -> list[Anchor]:
     """One person a pair, who prefers a with the log-odds `taste`."""
     wins = np.random.default_rng(seed).random(len(taste)) < 1 / (1 + np.exp(-taste))
     return [Anchor(f"p{n}", f"a{n}", f"b{n}", int(one), int(not one)) for n, one in enumerate(wins)]
+
+
+def votes(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """What one person says of each of the pairs of `taste`, and weights of 1."""
+    return np.array([one.share for one in people(taste(n, seed), seed + 1000)]), np.ones(n)
 
 
 def said(taste: np.ndarray, factor: float) -> list[float]:
@@ -70,6 +76,57 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         found = slope_interval(fit_slope(p, y, ones), p, y, ones, np.arange(300))
         held += found.low <= 0.5 <= found.high
     assert held >= 52
+
+
+def test_a_careful_slope_by_hand() -> None:
+    # 200 votes at p = 0.9, of which q are right: with x = log 9 the careful b has 200 KL(q || sigmoid(b x)) = z^2 / 2 (inflation 200/199).
+    p, ones = np.full(200, 0.9), np.ones(200)
+    y = (np.arange(200) < 140).astype(float)
+    found, likeliest = careful_slope(p, y, ones, np.arange(200)), fit_slope(p, y, ones)
+    q = likeliest(0.9)
+    r = found(0.9)
+    divergence = q * math.log(q / r) + (1 - q) * math.log((1 - q) / (1 - r))
+    wrong = y - q + (1 - 2 * y) / 202  # Platt's targets less q: their variance is what the votes show
+    inflation = (wrong**2).sum() * 200 / 199 / (200 * q * (1 - q))
+    assert 200 * divergence == pytest.approx(2.5758293**2 / 2 * inflation, rel=1e-6)
+    assert q < r < 0.9
+
+
+def test_a_careful_slope_leaves_a_calibrated_judge_and_follows_many_anchors() -> None:
+    kept = sum(
+        careful_slope(np.array(said(taste(200, n), 1.0)), *votes(200, n), np.arange(200)).slope == 1.0
+        for n in range(60)
+    )
+    assert kept >= 57
+    x = taste(6000, 1)
+    y = np.array([one.share for one in people(x, 2)])
+    found = careful_slope(np.array(said(x, 3.0)), y, np.ones(6000), np.arange(6000)).slope
+    assert 1 / 3 < found < 0.38
+
+
+def test_a_careful_slope_does_not_depend_on_the_scale_of_weights_and_counts_prompts_once() -> None:
+    p, (y, ones) = np.array(said(taste(300), 3.0)), votes(300, 0)
+    one = careful_slope(p, y, ones, np.arange(300)).slope
+    assert careful_slope(p, y, 7.0 * ones, np.arange(300)).slope == pytest.approx(one)
+    four = [np.repeat(column, 4) for column in (p, y, ones, np.arange(300))]
+    assert careful_slope(*four).slope == pytest.approx(one, abs=0.01)
+    assert careful_slope(*four[:3], np.arange(1200)).slope < one - 0.05, "taken for 1,200 prompts they show more"
+
+
+def test_a_judge_without_mistakes_and_one_always_wrong_have_careful_slopes() -> None:
+    p, ones = np.full(50, 0.8), np.ones(50)
+    assert 1.0 <= careful_slope(p, np.ones(50), ones, np.arange(50)).slope < 4.0
+    assert careful_slope(p, np.zeros(50), ones, np.arange(50)).slope == 0.0, "silent"
+    coin = careful_slope(p, (np.arange(50) < 24).astype(float), ones, np.arange(50)).slope
+    assert 0.0 < coin < 0.6, "as likely a coin as contradicted"
+
+
+def test_a_free_shape_is_taken_only_beyond_a_standard_error() -> None:
+    x = taste(900, 4)
+    straight = fit_judge(people(x, 5), {"x": said(x, 2.0)})
+    assert straight.fit.name == "slope"
+    bent = np.where(np.abs(x) > 1.0, 6.0 * np.sign(x), 0.2 * x)
+    assert fit_judge(people(x, 5), {"x": said(bent, 1.0)}).fit.name == "isotonic"
 
 
 def test_pairs_of_one_prompt_widen_the_interval() -> None:
@@ -122,7 +179,9 @@ def test_ties_pull_towards_even() -> None:
     def anchors(ties: int) -> list[Anchor]:
         return [Anchor(f"p{n}", "a", "b", 0 if n < ties else 1, 0, 1 if n < ties else 0) for n in range(40)]
 
-    assert fit_judge(anchors(20), {"x": p}).fit(0.9) == pytest.approx(0.75, abs=0.03)
+    half = fit_judge(anchors(20), {"x": p})
+    assert Slope(half.slope.value)(0.9) == pytest.approx(0.75, abs=0.03)
+    assert 0.75 < half.fit(0.9) < 0.9, "as far as 40 anchors show"
     with pytest.raises(UsageError, match="people tie on every anchor"):
         fit_judge(anchors(40), {"x": p})
 
