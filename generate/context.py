@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from constitution.model import Constitution
 from generate.calibrated import AS_GIVEN, Labelling
+from generate.others import SUPERSEDED
 from generate.prompt_shards import PromptShards
 from tenet.budget import Meter
 from tenet.console import Console
@@ -73,6 +74,11 @@ class Context:
         """The recorded samples of a shard by prompt id, in an order that does not depend on when each was drawn."""
         stage = self.run.stage(Step.SAMPLES, Sample)
         return by_prompt(stage.records(shard, ok=None))
+
+
+def member_stages(run: Run) -> list[str]:
+    """The stages that a panel's members have answered in, those that have left among them; none without a panel."""
+    return [name for name in run.manifest.stages if name.startswith(MEMBER) and not name.endswith(SUPERSEDED)]
 
 
 def by_prompt(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

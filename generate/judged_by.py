@@ -11,11 +11,10 @@ from typing import Final
 from constitution.load import load
 from constitution.model import Constitution
 from constitution.write import to_yaml
-from generate.context import MEMBER, Step
+from generate.context import Step, member_stages
 from generate.identity import PRINCIPLES
 from generate.intake import PROMPTS
 from generate.prompt_shards import PromptShards
-from generate.supersede import attic_of
 from judges.kinds.byprompt import LISTINGS, RATINGS
 from judges.registry import AnyJudge
 from tenet.errors import MissingInput, TenetError
@@ -82,16 +81,13 @@ def is_judged(run: Run) -> bool:
 
 def _answers(run: Run) -> list[Stage[Judgement] | Stage[Rating] | Stage[Listing]]:
     """The stages of answers: of a judge, or of each member of a panel, and what the panel came to."""
-    names = [name for name in run.manifest.stages if not name.endswith(attic_of(""))]
-    found: list[Stage[Judgement] | Stage[Rating] | Stage[Listing]] = []
-    for name in names:
-        if name == Step.JUDGEMENTS or name.startswith(MEMBER):
-            found.append(run.stage(name, Judgement))
-        elif name == RATINGS:
-            found.append(run.stage(name, Rating))
-        elif name == LISTINGS:
-            found.append(run.stage(name, Listing))
-    return found
+    there = run.manifest.stages
+    own = [Step.JUDGEMENTS] if Step.JUDGEMENTS in there else []
+    return [
+        *(run.stage(name, Judgement) for name in (*own, *member_stages(run))),
+        *([run.stage(RATINGS, Rating)] if RATINGS in there else []),
+        *([run.stage(LISTINGS, Listing)] if LISTINGS in there else []),
+    ]
 
 
 def asks_the_same(run: Run, before: AnyJudge, after: AnyJudge) -> bool:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from generate.byprompt import RATED, kind_of
-from generate.context import FOR_PEOPLE, MEMBER, PREFERENCES, Step, by_prompt
+from generate.context import FOR_PEOPLE, PREFERENCES, Step, by_prompt, member_stages
 from generate.rank import rank
 from generate.report.examples import Pick, pick, view
 from generate.report.model import Example, Lengths, PolicyRow
@@ -18,7 +18,6 @@ from generate.report.verdicts import VerdictTally
 from generate.revision_chain import critique_stage_name, rounds_of, stage_name
 from generate.revision_pairs import JUDGEMENTS as REVISION_JUDGEMENTS
 from generate.schedule import field_of
-from generate.supersede import attic_of
 from judges.kinds.byprompt import LISTINGS, RATINGS
 from tenet.records import (
     Critique,
@@ -128,7 +127,8 @@ def walk(run: Run) -> Walked:
             told, own = judgements.get(prompt_id, []), preferences.get(prompt_id, [])
             found.verdicts.add(told, own, rank(prompt_id, own, one_order=lean))
             _count_policies(found, own, texts)
-        for name in () if found.listings else asked_stages(run):  # votes out of rankings took no tokens of their own
+        # Votes out of rankings took no tokens of their own.
+        for name in () if found.listings else member_stages(run) or [Step.JUDGEMENTS]:
             for one in records_of(run, name, Judgement, shard):
                 found.judging.add(
                     prompt=one.prompt_tokens, cached=one.cached_tokens,
@@ -216,12 +216,6 @@ def shards(run: Run) -> list[int]:
 def records_of(run: Run, name: str, kind: type[R], shard: int) -> list[R]:
     """The records of one shard, failures too; none where the run has no such stage."""
     return list(run.stage(name, kind).records(shard, ok=None)) if name in run.manifest.stages else []
-
-
-def asked_stages(run: Run) -> list[str]:
-    """The stages that comparisons are answered in: the judge's, or one a member of a panel that sits in it or has."""
-    members = [name for name in run.manifest.stages if name.startswith(MEMBER) and not name.endswith(attic_of(""))]
-    return members or [Step.JUDGEMENTS]
 
 
 def _count_wordings(found: Walked, run: Run, shard: int) -> None:
