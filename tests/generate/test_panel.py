@@ -23,11 +23,11 @@ from judges.humans.store import add_labels
 from judges.panel import NAME
 from tenet.config import load_config
 from tenet.console import Console
-from tenet.errors import FingerprintMismatch, InvalidInput, TooManyFailures, UsageError
+from tenet.errors import BudgetReached, FingerprintMismatch, InvalidInput, TooManyFailures, UsageError
 from tenet.records import Choice, Judgement, Label, PreferencePair, Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
-from tests.generate.runs_example import quiet, write_run
+from tests.generate.runs_example import dataset_digest, quiet, write_principles, write_run
 
 PROMPTS = 60
 GOOD = "{engine: scripted, model: longer, prefill: %s, options: {noise: 0.5, gain: 2, batch: 16}}"
@@ -187,6 +187,33 @@ def test_a_member_that_fails_stops_the_run_and_the_others_answers_stay(order: Ca
     with generate(order(panel(*THREE)), quiet()) as run:
         assert len(run.manifest.stages) > 0
         assert {one.judge for one in judged(run)} == {NAME}
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_dataset(order: Callable[..., Order]) -> None:
+    generate(order(panel(*THREE), "name=whole"), quiet()).close()
+    whole = order(panel(*THREE), "name=whole").folder
+    spent = json.loads((whole / "stats.json").read_text())["usage"]["judgements"]["prompt_tokens"]
+    with pytest.raises(BudgetReached):
+        generate(order(panel(*THREE), max_tokens=spent // 2), quiet())
+    with Run.read(order(panel(*THREE)).folder) as run:
+        assert 1 <= len(stages(run)) < 3
+    with generate(order(panel(*THREE)), quiet()) as run:
+        assert len(set(stages(run).values()) - {0}) == 1, "an attic may be there, empty"
+    assert dataset_digest(run.path, "*.parquet") == dataset_digest(whole, "*.parquet")
+
+
+def test_an_edited_principle_is_asked_anew_of_every_member(order: Callable[..., Order], file: Path) -> None:
+    with generate(order(panel(*THREE)), quiet()) as run:
+        before = stages(run)
+    write_principles(file.parent / "principles.yaml", ("kind", "exact"))
+    with pytest.raises(UsageError, match="judgements would be asked anew"):
+        generate(order(panel(*THREE)), quiet())
+    with generate(order(panel(*THREE), relabel=True), quiet()) as run:
+        after = stages(run)
+    aside = {name: rows for name, rows in after.items() if name.endswith("-superseded")}
+    assert {name: after[name] for name in before} == before
+    assert set(aside) == {f"{name}-superseded" for name in before}
+    assert len(set(aside.values())) == 1
 
 
 def test_answers_of_runs_with_one_judge_are_taken(order: Callable[..., Order]) -> None:
