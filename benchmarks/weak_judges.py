@@ -1,6 +1,6 @@
 """Trains pocket judges partly: checkpoints that know the task more or less, each with mistakes of its own.
 
-    python -m benchmarks.weak_judges --work DIR [--noise 0.6] [--steps 60] [--seeds 1 2 3]
+    python -m benchmarks.weak_judges --work DIR [--noise 1.25] [--steps 15] [--seeds 1 2 3]
 
 From nothing a judge takes thousands of steps. So each starts from the bundled judge with noise on all its weights (`noise` times the
 standard deviation of each matrix), which leaves next to nothing of what it knew, and is trained for a few steps on rows of its own by
@@ -34,8 +34,8 @@ from pocket.recipe.templates import Encoder
 from pocket.recipe.tokenizer import load_tokenizer
 
 FAMILIES: Final = ("courteous", "thorough")
-STEPS: Final = 60
-NOISE: Final = 0.6
+STEPS: Final = 15
+NOISE: Final = 1.25
 RATE: Final = 5e-4
 ROWS: Final = 4
 SHARES: Final = {"pair": 1.0}
