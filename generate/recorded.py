@@ -18,7 +18,7 @@ from constitution.model import Constitution
 from generate.context import PREFERENCES, Step
 from generate.deriving import pairs_of, preferences_of
 from generate.shards import PROMPTS_PER_SHARD
-from judges.formats.base import Comparison, Keyed, Opinion, Rated, Response
+from judges.formats.base import Comparison, Keyed, Opinion, Rated, Response, Withdrawn
 from judges.formats.identity import Identities
 from judges.formats.registry import Reading
 from judges.humans.labels import labels_of
@@ -90,7 +90,7 @@ def assemble(readings: Sequence[Reading], *, strict: bool = True) -> Recorded:
     Raises:
         InvalidInput: two rows have the same key, or, strictly, opinions are about rows that no file holds.
     """
-    made = _Assembly()
+    made, taken_back = _Assembly(), set[str]()
     for reading in readings:
         made.begin()
         for place, item in reading.items:
@@ -100,6 +100,10 @@ def assemble(readings: Sequence[Reading], *, strict: bool = True) -> Recorded:
                 made.rate(item, reading, place)
             elif isinstance(item, Label):
                 made.found.labels[item.id] = item
+            elif isinstance(item, Withdrawn):
+                taken_back.add(item.label_id)
+    for name in taken_back:
+        made.found.labels.pop(name, None)
     for reading in readings:
         made.begin()
         for place, item in reading.items:

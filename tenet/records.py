@@ -371,6 +371,7 @@ class Label:
 
     `shown_first` is a or b, None if unknown. `inclusion_probability` is the chance with which this pair was drawn for labelling.
     `response_a_id` and `response_b_id` name the two samples of a run, where texts alone do not (two rows with the same texts).
+    `comment` is what the person wrote beside the choice, None where nothing was.
     """
 
     id: str
@@ -387,3 +388,4 @@ class Label:
     source: str = ""
     response_a_id: str | None = None
     response_b_id: str | None = None
+    comment: str | None = None

@@ -105,7 +105,14 @@ class Rated:
     tags: tuple[str, ...] = ()
 
 
-Item = Comparison | Keyed | Rated | Label
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A person took the label with this id back. The label stays in the file and counts no longer, wherever it stands."""
+
+    label_id: str
+
+
+Item = Comparison | Keyed | Rated | Label | Withdrawn
 """What a row holds. A `Label` is for formats that bring all of its fields."""
 
 

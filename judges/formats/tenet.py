@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from judges.formats.base import Columns, Format, Item, Skipped, Source
-from judges.humans.labels import COLUMNS, OWN, REQUIRED, parse_label
+from judges.formats.base import Columns, Format, Item, Skipped, Source, Withdrawn
+from judges.humans.labels import COLUMNS, OWN, REQUIRED, WITHDRAWS, parse_label
 from tenet.errors import InvalidInput, Problem, UsageError
 from tenet.reading.rows import Rows
 from tenet.reading.turns import kind_of
@@ -28,6 +28,9 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
             yield row.place, Skipped(row.problem or f"expected a row with columns, found {kind_of(row.value)}")
             continue
         told = source.columns.row(row.value)
+        if WITHDRAWS in told:
+            yield row.place, _withdrawn(told)
+            continue
         for name in told:
             if name not in COLUMNS and name not in OWN and name not in seen:
                 seen.add(name)
@@ -38,6 +41,13 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
             yield row.place, parsed.label
         for problem in parsed.problems:
             yield row.place, Skipped(problem)
+
+
+def _withdrawn(told: Mapping[str, object]) -> Item | Skipped:
+    name = told[WITHDRAWS]
+    if isinstance(name, str) and name and told.keys() <= {WITHDRAWS, "annotator", "time"}:
+        return Withdrawn(name)
+    return Skipped(f"`{WITHDRAWS}` names the id of a label, beside annotator and time alone")
 
 
 def _where(rows: Rows, told: Mapping[str, object], place: int) -> str:

@@ -1,10 +1,11 @@
 """`tenet labels`: brings labels of people into a run.
 
-Knows files and the console; the checks are in `importer`.
+Knows files and the console; the checks are in `importer`. Commands that need a run's records are named in `ELSEWHERE`.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -15,9 +16,28 @@ from tenet.errors import UsageError
 FORMAT_LIST = "\b\nFormats:\n" + "".join(f"  {one.name:<16} {one.summary}\n" for one in FORMATS.values() if one.labels)
 
 
-@click.group()
+# Commands that stand elsewhere, imported when they are used.
+ELSEWHERE = {"page": "generate.labelling_cli:page"}
+
+
+class _Group(click.Group):
+    """The commands of this module, and those that stand elsewhere."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *ELSEWHERE]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = ELSEWHERE[cmd_name].partition(":")
+        command = getattr(import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Group)
 def labels() -> None:
-    """Bring in labels of people, to check or to blend with a judge's."""
+    """Collect labels of people, to check or to blend with a judge's."""
 
 
 @labels.command(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from judges.formats.base import Columns, Comparison, Item
+from judges.formats.base import Columns, Comparison, Item, Withdrawn
 from judges.formats.identity import Identities
 from judges.formats.registry import AUTO, Reading, read_file
 from judges.humans.labels import labels_of
@@ -25,7 +25,7 @@ from tenet.records import Label
 class LabelCounts:
     """What became of the rows.
 
-    `repeated` labels are of a pair that the same person had labelled already; they are kept.
+    `repeated` labels are of a pair that the same person had labelled already; they are kept. `withdrawn` ones were taken back.
     """
 
     rows: int = 0
@@ -39,6 +39,7 @@ class LabelCounts:
     preferences: Mapping[str, int] = field(default_factory=dict)
     cleaning: Cleaning = NOTHING
     skipped: int = 0
+    withdrawn: int = 0
 
     def lines(self) -> list[str]:
         """The counts in words."""
@@ -53,6 +54,7 @@ class LabelCounts:
             (self.identical, "labels of a pair of identical responses, left out"),
             (self.empty, "labels of a pair with an empty response, left out"),
             (self.repeated, "labels of a pair that the same person had labelled before, kept"),
+            (self.withdrawn, "labels that were taken back, left out"),
         )
         return told + [f"{count:,} {what}" for count, what in counts if count]
 
@@ -66,6 +68,7 @@ class LabelCounts:
             "empty": self.empty,
             "identical": self.identical,
             "repeated": self.repeated,
+            "withdrawn": self.withdrawn,
             "annotators": self.annotators,
             "prompts": self.prompts,
             "preferences": dict(self.preferences),
@@ -79,10 +82,11 @@ class LabelCounts:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """The labels of a file in its order, no two alike, and what became of its rows."""
+    """The labels of a file in its order, no two alike, what became of its rows, and the ids of labels that were taken back."""
 
     labels: tuple[Label, ...]
     counts: LabelCounts
+    withdrawn: frozenset[str] = frozenset()
 
 
 def read_labels(
@@ -113,11 +117,13 @@ def read_labels(
 
 def gathered(reading: Reading, *, stored: bool = False) -> LabelSet:
     """The labels of what was read, in its order, and the counts."""
-    found, names = _Gathered(stored), Identities()
+    found, names, withdrawn = _Gathered(stored), Identities(), set[str]()
     for place, item in reading.items:
+        if isinstance(item, Withdrawn):
+            withdrawn.add(item.label_id)
         for label in _labels(item, reading, place, names):
             found.keep(label)
-    labels = tuple(found.labels.values())
+    labels = tuple(label for label in found.labels.values() if label.id not in withdrawn)
     counts = LabelCounts(
         rows=reading.total,
         labels=len(labels),
@@ -130,8 +136,9 @@ def gathered(reading: Reading, *, stored: bool = False) -> LabelSet:
         preferences=Counter(label.preference.value for label in labels),
         cleaning=reading.cleaning,
         skipped=len(reading.skipped),
+        withdrawn=len(found.labels) - len(labels),
     )
-    return LabelSet(labels, counts)
+    return LabelSet(labels, counts, frozenset(withdrawn))
 
 
 def _labels(item: Item, reading: Reading, place: int, names: Identities) -> Iterable[Label]:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 REQUIRED: Final = ("prompt", "response_a", "response_b", "preference", "annotator")
 IDS: Final = ("response_a_id", "response_b_id")
-OPTIONAL: Final = ("strength", "shown_first", "principle", "time", "inclusion_probability", *IDS)
+OPTIONAL: Final = ("strength", "shown_first", "principle", "time", "inclusion_probability", *IDS, "comment")
 COLUMNS: Final = (*REQUIRED, *OPTIONAL)
 OWN: Final = ("id", "source")
+WITHDRAWS: Final = "withdraws"
+"""The column by which a row takes an earlier label back, by its id."""
 _T = TypeVar("_T")
 
 
@@ -55,6 +57,7 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
     time = reader.optional("time", _time)
     chance = reader.optional("inclusion_probability", _chance)
     a_id, b_id = (reader.optional(name, _name) for name in IDS)
+    comment = reader.optional("comment", reader.text)
     if (a_id is None) != (b_id is None):
         reader.problems.append("response_a_id and response_b_id: give both or neither")
     if reader.problems:
@@ -79,6 +82,7 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
         source=source,
         response_a_id=a_id,
         response_b_id=b_id,
+        comment=comment,
     )
     return Parsed(with_id(label), (), reader.cleaning)
 
@@ -116,14 +120,14 @@ def labels_of(item: Comparison, *, source: str = "", response_ids: tuple[str, st
 def with_id(label: Label) -> Label:
     """Return the label with its content id: all that it says, without where it was read.
 
-    Response ids that are not given are no part of it.
+    Response ids and a comment that are not given are no part of it.
     """
     said = {name: value for name, value in label_to_json(label).items() if name not in OWN}
     return replace(label, id=content_id("label", said))
 
 
 def label_to_json(label: Label) -> dict[str, Json]:
-    """Return a label as a row with Tenet's column names, what is unknown left as null; response ids only where there are."""
+    """Return a label as a row with Tenet's column names, what is unknown left as null; response ids and a comment only where there are."""
     ids = {} if label.response_a_id is None else dict(zip(IDS, (label.response_a_id, label.response_b_id), strict=True))
     return {
         "id": label.id,
@@ -139,6 +143,7 @@ def label_to_json(label: Label) -> dict[str, Json]:
         "inclusion_probability": label.inclusion_probability,
         "source": label.source,
         **ids,
+        **({} if label.comment is None else {"comment": label.comment}),
     }
 
 

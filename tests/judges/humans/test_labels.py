@@ -258,10 +258,10 @@ def test_the_store_adds_what_is_new_and_changes_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_damaged_store_is_never_written_over(tmp_path: Path) -> None:
-    path = write(tmp_path, '{"prompt": ', "labels.jsonl")
+    path = write(tmp_path, '{"prompt": \n', "labels.jsonl")
     with pytest.raises(InvalidInput, match=r"labels\.jsonl:1"):
         add_labels(path, [label()])
-    assert path.read_text() == '{"prompt": '
+    assert path.read_text() == '{"prompt": \n'
 
 
 def test_the_command(tmp_path: Path) -> None:
