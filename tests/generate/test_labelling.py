@@ -135,6 +135,15 @@ def test_bodies_that_are_no_answer_are_told_and_kept_nowhere(served: Served, run
     assert not (run / "labels.jsonl").exists()
 
 
+def test_a_damaged_store_is_told_as_no_fault_of_the_answer(served: Served, run: Path) -> None:
+    own = {"Cookie": f"tenet_labels_{served.port}={served.token}"}
+    (run / "labels.jsonl").write_text("{}\n")
+    status, body, _ = served.request("GET", "/api/item?annotator=ann", **own)
+    assert (status, "labels.jsonl:1" in body) == (500, True)
+    (run / "labels.jsonl").unlink()
+    assert served.request("GET", "/api/item?annotator=ann", **own)[0] == 200
+
+
 def test_labels_of_the_page_reach_calibration_with_their_probabilities(tmp_path: Path) -> None:
     run = make_run(tmp_path, 40)
     page = serve(

@@ -124,7 +124,7 @@ def test_thirty_labels_by_keyboard_with_undo_tie_reload_and_kill(browser: Browse
         ann.open(served)
         expect(page.locator("#work")).to_be_visible()
         ann.settle()
-        page.wait_for_function("Object.keys(localStorage).length === 0")
+        assert page.evaluate("Object.keys(localStorage).length") == 0, "what waited was sent"
     while len(read_store(run / "labels.jsonl")) < 30:
         ann.press("1")
     assert served.stop() == 0
@@ -176,8 +176,8 @@ def test_two_people_at_once(browser: Browser, tmp_path: Path) -> None:
 
 def test_text_of_models_runs_nothing_and_loads_nothing(browser: Browser, tmp_path: Path) -> None:
     text = "\n\n".join([one.replace("alert(1)", MARK) for one in HOSTILE] + ["![x](http://evil.example/x.png)"])
-    run = make_run(tmp_path, 3, extra=text)
-    served = serve(run, tmp_path / "page.log", "--budget", "3")
+    run = make_run(tmp_path, 6, extra=text)
+    served = serve(run, tmp_path / "page.log", "--budget", "6")
     ann = Person(browser, served, "<img src=x onerror=alert(1)>", bypass_csp=True)
     for _ in range(2):
         ann.page.wait_for_timeout(200)

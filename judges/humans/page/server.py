@@ -24,7 +24,7 @@ from starlette.routing import Route
 from judges.humans.page.guard import Guard
 from judges.humans.page.session import AlreadyAnswered, Answer, Session, Shown
 from judges.humans.page.text import to_html
-from tenet.errors import StorageFailed, TenetError, UsageError
+from tenet.errors import InvalidInput, StorageFailed, TenetError, UsageError
 from tenet.ids import Json
 from tenet.records import Choice
 
@@ -104,7 +104,12 @@ def serve(session: Session, page: Page, *, port: int = 0, ready: Callable[[str],
     listener.listen(128)
     ready(f"http://{HOST}:{port}/?token={token}")
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -139,6 +144,8 @@ async def _answered(work: Callable[[], dict[str, Json]]) -> Response:
         return JSONResponse(await run_in_threadpool(work))
     except AlreadyAnswered as error:
         return JSONResponse({"error": str(error)}, status_code=409)
+    except InvalidInput as error:  # the store, and no fault of the answer: the page keeps it and sends it again
+        return JSONResponse({"error": str(error)}, status_code=500)
     except UsageError as error:
         return JSONResponse({"error": str(error)}, status_code=400)
     except StorageFailed as error:

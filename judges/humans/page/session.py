@@ -23,6 +23,7 @@ from judges.humans.labels import with_id
 from judges.humans.store import append_label, read_all, withdraw_label
 from tenet.errors import UsageError
 from tenet.ids import Json, content_id, unit_interval
+from tenet.reading.clean import clean
 from tenet.records import Choice, Label, Message, prompt_id
 
 GAP: Final = 10
@@ -252,11 +253,11 @@ class Session:
         second = Choice.B if told.first is Choice.A else Choice.A
         choices = {"1": told.first, "2": second, "tie": Choice.TIE, "skip": Choice.SKIP}
         if told.choice not in choices:
-            raise UsageError(f"no such choice: {told.choice[:20]}", hint=f"the choices are {', '.join(choices)}")
+            raise UsageError("no such choice", hint=f"the choices are {', '.join(choices)}")
         sided = choices[told.choice] in (Choice.A, Choice.B)
         if told.strength is not None and not 0.0 <= told.strength <= 1.0:
             raise UsageError("a strength runs from 0 to 1")
-        comment = (told.comment or "").strip() or None
+        comment = clean(told.comment or "")[0].strip() or None
         if comment is not None and len(comment) > LONGEST_COMMENT:
             raise UsageError(f"a comment has {LONGEST_COMMENT:,} characters at most")
         return with_id(

@@ -27,12 +27,12 @@ def test_an_answer_becomes_a_label_with_all_that_it_says(tmp_path: Path) -> None
     session = make_session(tmp_path)
     shown = session.shown("ann")
     assert shown is not None
-    told = replace(answer(shown, " ann ", "2"), strength=0.5, comment=" hard to tell ")
+    told = replace(answer(shown, " ann ", "2"), strength=0.5, comment=" hard\ud800 to tell ")
     name = session.answer(told)
     (label,) = read_store(tmp_path / "labels.jsonl")
     assert label.id == name
     assert label.preference is (Choice.B if shown.first is Choice.A else Choice.A), "the second shown"
-    assert (label.annotator, label.strength, label.comment) == ("ann", 0.5, "hard to tell")
+    assert (label.annotator, label.strength, label.comment) == ("ann", 0.5, "hard\ufffd to tell")
     assert (label.shown_first, label.inclusion_probability) == (shown.first, shown.item.probability)
     assert (label.prompt, label.response_a, label.response_b) == (shown.item.prompt, shown.item.a, shown.item.b)
     assert (label.response_a_id, label.response_b_id) == shown.item.pair[1:]
