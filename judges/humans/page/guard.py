@@ -83,7 +83,8 @@ class Guard:
         return answer
 
     def _asked(self, scope: Scope) -> str:
-        return parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        query: bytes = scope["query_string"]
+        return parse_qs(query.decode("latin-1")).get("token", [""])[0]
 
     def _kept(self, headers: Headers) -> str:
         kept: str = cookie_parser(headers.get("cookie", "")).get(self.cookie, "")
