@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import os
 import re
@@ -98,6 +99,7 @@ def serve(run: Path, log: Path, *words: str) -> Served:
     """Start the page and wait until it says where it is."""
     before = log.stat().st_size if log.exists() else 0
     process = start([sys.executable, "-m", "tenet", "labels", "page", str(run), "--no-open", *words], log)
+    atexit.register(process.kill)  # for a test that fails before it stops the page; nothing where it has ended
     until = time.monotonic() + DEADLINE
     while time.monotonic() < until:
         said = log.read_bytes()[before:].decode() if log.exists() else ""
