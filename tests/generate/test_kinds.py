@@ -219,7 +219,7 @@ def test_commands_about_pairs_refuse_by_name(kind: str, make: Make, tmp_path: Pa
         ({"kind": "rating", "scale": {"low": 5, "high": 5}}, {}, "2 to 26 scores"),
         ({"kind": "rating", "scale": {"rubric": {"9": "good"}}}, {}, "9 is no score"),
         ({"kind": "rating", "scale": {"rubric": {"1": ""}}}, {}, "must be a text"),
-        ({"kind": "pointwise"}, {}, "is none of pairwise, rating"),
+        ({"kind": "pointwise"}, {}, "is none of pairwise, critique-first, reasoning, rating"),
     ],
 )
 def test_configurations_that_contradict_themselves_are_told(judge: dict[str, Json], more: dict[str, Json], said: str):
