@@ -1,15 +1,18 @@
 """A real vLLM engine, on whatever this machine has, beside transformers on the same model."""
 
 import importlib.util
+import json
 import math
 import os
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
 from engines.base import Request, SamplingParams
 from engines.registry import create_engine
+from judges.kinds.listwise import schema_for
 from tenet.errors import EngineError, MissingInput, UsageError
 from tenet.records import Finish
 from tests.engines.test_transformers_engine import requests_of
@@ -139,3 +142,24 @@ def test_without_vllm_the_cure_is_named(tiny_model, monkeypatch):
     monkeypatch.setattr("engines.vllm_process.find_spec", lambda name: None)
     with pytest.raises(MissingInput, match=r"pip install 'tenet-rlaif\[vllm\]'"):
         create_engine("vllm", str(tiny_model))
+
+
+def test_a_scale_of_five_labels_is_read_alike(vllm_engine, tiny_model):
+    with create_engine("transformers", str(tiny_model), options={"device": "cpu"}) as other:
+        requests = requests_of(other, 20, seed=9)
+        labels = other.tokenizer.label_set(["A", "B", "C", "D", "E"])
+        expected = other.read_labels(requests, labels)
+    found = vllm_engine.read_labels(requests, labels)
+    for a, b in zip(found, expected, strict=True):
+        assert len(a.logprobs) == 5
+        assert a.logprobs == pytest.approx(b.logprobs, abs=1e-3)
+
+
+def test_a_ranking_is_held_to_its_schema(vllm_engine):
+    schema = json.dumps(schema_for(3), sort_keys=True)
+    requests = requests_of(vllm_engine, 6, seed=11)
+    found = vllm_engine.generate(requests, SamplingParams(max_tokens=200, temperature=1.0, schema=schema))
+    texts = [one.text for one in found if one.finish is Finish.STOP]
+    assert texts, "no answer ended by itself"
+    for text in texts:  # random weights: whatever is well formed is so by the schema alone
+        jsonschema.validate(json.loads(text), json.loads(schema))
