@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from generate.report.model import ChainView, Revisions
 from generate.report.revisions import revisions_of
+from generate.report.views import ChainView, Revisions
 from tenet.console import Console
 from tenet.errors import MissingInput
 from tenet.ids import Json

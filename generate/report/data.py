@@ -18,7 +18,7 @@ from generate.report.findings import Findings
 from generate.report.headline import headline, standfirst, tiles
 from generate.report.judgecard import judge_cards_of
 from generate.report.measured import evaluation_of, trainings_of
-from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Revisions, Training
+from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Training
 from generate.report.notices import notices
 from generate.report.people import people_of
 from generate.report.revisions import revisions_of
@@ -33,6 +33,7 @@ from generate.report.source import (
     version_rows,
 )
 from generate.report.verdicts import RATED
+from generate.report.views import Revisions
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
 from judges.card.build import CARD
 from tenet.ids import Json

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from generate.report.model import CritiqueView, Example, ResponseView, Turn, WrittenView
+from generate.report.views import CritiqueView, Example, ResponseView, Turn, WrittenView
 from tenet.ids import unit_interval
 from tenet.records import Critique, Judgement, Preference, PreferencePair, Prompt, Sample
 

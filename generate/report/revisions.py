@@ -11,7 +11,7 @@ from collections import Counter
 
 from generate.context import Step
 from generate.report.examples import SHOWN_CHARACTERS
-from generate.report.model import ChainView, Revisions, RoundRow, StepView, Turn
+from generate.report.views import ChainView, Revisions, RoundRow, StepView, Turn
 from generate.revision_chain import Chain, Link, chains_of, rounds_of
 from generate.revision_pairs import PREFERENCES
 from tenet.ids import unit_interval

@@ -12,9 +12,10 @@ from generate.byprompt import RATED, kind_of
 from generate.context import FOR_PEOPLE, PREFERENCES, Step, by_prompt, member_stages
 from generate.rank import rank
 from generate.report.examples import Pick, pick, view
-from generate.report.model import Example, Lengths, PolicyRow
+from generate.report.model import Lengths, PolicyRow
 from generate.report.tally import MeanTally, RateTally
 from generate.report.verdicts import VerdictTally
+from generate.report.views import Example
 from generate.revision_chain import critique_stage_name, rounds_of, stage_name
 from generate.revision_pairs import JUDGEMENTS as REVISION_JUDGEMENTS
 from generate.schedule import field_of

@@ -6,10 +6,8 @@ from generate.report.model import (
     AttributeRow,
     Change,
     CostRow,
-    CritiqueView,
     Curve,
     Evaluation,
-    Example,
     FunnelStep,
     Histogram,
     LabelMass,
@@ -23,13 +21,12 @@ from generate.report.model import (
     PrincipleRow,
     Rate,
     ReportData,
-    ResponseView,
     Series,
     StageRow,
     Tile,
     Training,
-    Turn,
 )
+from generate.report.views import CritiqueView, Example, ResponseView, Turn
 
 
 def _rate(value: float, reach: float = 0.05, count: int = 200) -> Rate:

@@ -29,7 +29,7 @@ def test_a_fit_lowers_the_log_loss_of_miscalibrated_judges_and_never_harms() -> 
     assert max(change.values()) < 0.001
     assert max(float(row["worst_change"]) for row in rows.values()) < 0.01  # type: ignore[arg-type]
     for name in ("ChatGPT", "Falcon", "LLaMA2"):
-        assert change[f"llmbar/{name}/Vanilla"] < -0.02
+        assert change[f"llmbar/{name}/Vanilla"] < -0.01
 
 
 def test_the_stated_agreement_holds_on_other_halves() -> None:
