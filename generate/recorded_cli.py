@@ -10,7 +10,7 @@ import click
 from judges.formats.registry import AUTO, FORMATS
 from tenet.console import Console
 
-FORMAT_LIST = "\b\nFormats:\n" + "".join(f"  {one.name:<16} {one.summary}\n" for one in FORMATS.values())
+FORMAT_LIST = "\b\nFormats:\n" + "".join(f"  {one.name:<24} {one.summary}\n" for one in FORMATS.values())
 
 
 @click.group()

@@ -36,7 +36,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
     "report": ("generate.cli:report", "Write a run's report page."),
     "serve": ("engines.cli:serve", "Serve a model to runs, on this machine."),
-    "labels": ("judges.humans.cli:labels", "Collect people's labels: import, label on a page."),
+    "labels": (
+        "judges.humans.cli:labels",
+        "Collect people's labels, bring them in and out, measure how far people agree.",
+    ),
     "verdicts": ("generate.recorded_cli:verdicts", "Bring in verdicts that judges gave elsewhere."),
     "card": ("judges.card.cli:card", "Measure how far the judges of a run may be trusted."),
     "train": ("train.cli:train", "Train on a dataset: sft, reward or dpo."),

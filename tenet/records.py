@@ -372,6 +372,7 @@ class Label:
     `shown_first` is a or b, None if unknown. `inclusion_probability` is the chance with which this pair was drawn for labelling.
     `response_a_id` and `response_b_id` name the two samples of a run, where texts alone do not (two rows with the same texts).
     `comment` is what the person wrote beside the choice, None where nothing was.
+    `ranking` names the ranking that the pair was taken from: pairs of one ranking are one piece of work and not independent opinions.
     """
 
     id: str
@@ -389,3 +390,4 @@ class Label:
     response_a_id: str | None = None
     response_b_id: str | None = None
     comment: str | None = None
+    ranking: str | None = None

@@ -64,6 +64,7 @@ class CardData:
     `prompt_of` is the prompt of each pair, by number; `ends` are the ids of its a and b; `opinions` the codes of people (pairs,
     annotators), `truth` their majority, `weights` the mean inverse chance with which a pair's labels were drawn, `gap` the characters of
     a less those of b (NaN where a text is not in the run). `ratings` are by principle; `classes` the class that each rated sample has.
+    `prompt_ids` are the ids of the prompts by number.
     """
 
     name: str
@@ -81,6 +82,7 @@ class CardData:
     ratings: Mapping[str, Mapping[str, float]]
     rated_prompt: Mapping[str, int]
     classes: Mapping[str, str]
+    prompt_ids: Sequence[str] = ()
 
     @property
     def labelled(self) -> int:
@@ -190,7 +192,7 @@ class _Collector:
         return CardData(
             name, len(self._prompts), np.array(self._prompt_of, dtype=np.int64), self._ends, np.array(self._gap), annotators,
             opinions, truth, weights, self.total, self.total - self.matched, dict(sorted(self.judges.items())), self.ratings,
-            self.rated_prompt, self.classes,
+            self.rated_prompt, self.classes, tuple(self._prompts),
         )  # fmt: skip
 
     def _people(

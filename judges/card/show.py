@@ -23,7 +23,7 @@ def words(card: Card) -> str:
         title = (
             f"People: {counts['labels']:,} labels of {counts['annotators']:,} annotators on {counts['pairs']:,} pairs"
         )
-        parts.append(_figures(title, card.people))
+        parts.append(figure_table(title, card.people))
     if card.between:
         rows = [[names, *(_cell(figures.get(one)) for one in _BETWEEN)] for names, figures in card.between.items()]
         parts.append(draw_table(("annotators", *_BETWEEN), rows, title="Two by two", right=_BETWEEN))
@@ -35,7 +35,7 @@ def words(card: Card) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts)
 
 
-def _figures(title: str, figures: Mapping[str, Figure]) -> str:
+def figure_table(title: str, figures: Mapping[str, Figure]) -> str:
     """A table of the figures that there are, and beneath it which there are not, by reason."""
     known = [_row(name, figure) for name, figure in figures.items() if figure.value is not None]
     missing: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ _BETWEEN: Final = ("agreement", "cohen_kappa", "right_where_agreed")
 def _judge(name: str, judge: JudgeCard) -> list[str]:
     parts: list[str] = []
     for title, names in judge.sections.items():
-        parts.append(_figures(f"{name}: {title.lower()}", {one: judge.figures[one] for one in names}))
+        parts.append(figure_table(f"{name}: {title.lower()}", {one: judge.figures[one] for one in names}))
     if judge.principles:
         rows: list[list[Json]] = [
             [one, _cell(figures.fire_rate), _cell(figures.agreement), _cell(figures.redundancy), figures.with_]

@@ -6,13 +6,15 @@ file of the same set. A format says how rows become these; reading files, counti
 `judges.formats.registry`'s. Knows no run folder and no column of any format.
 
 To add a format: a module with a `FORMAT`, a line in the registry, and a test with one row of each trap. A format that reads
-row by row gives `by_row(parse)`; one whose items span rows writes its own `read`.
+row by row gives `by_row(parse)`, or `each_of(parse)` where a row holds several items; one whose items span rows writes its own `read`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +47,7 @@ class Opinion:
     time: str | None = None
     inclusion_probability: float = 1.0
     reason: str = ""
+    ranking: str | None = None
 
     def __post_init__(self) -> None:
         if (self.choice is None) != (self.outcome is not None):
@@ -118,21 +121,48 @@ Item = Comparison | Keyed | Rated | Label | Withdrawn
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that could not be read, and why; the reason quotes no text of the row. `hint` is the cure, where there is one."""
+    """A row that gives no item, and why; the reason quotes no text of the row. `hint` is the cure, where there is one.
+
+    `fact`: nothing is wrong with the row, but it holds no comparison that can be used; it is counted and is no error in strict reading
+    either. `columns` are the row's, `several_turns` says that its conversation has more than one turn of a user.
+    """
 
     reason: str
     hint: str = ""
+    fact: bool = False
+    several_turns: bool = False
+    columns: frozenset[str] = frozenset()
+
+
+class LeftOut(Exception):
+    """Raised by a parser for a row that is right and holds nothing to use; `str(error)` says why."""
+
+    def __init__(self, reason: str, *, several_turns: bool = False) -> None:
+        super().__init__(reason)
+        self.several_turns = several_turns
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How a file's columns become Tenet's: `names` maps ours to theirs, `ignored` are theirs unwanted."""
+    """How a file's columns become Tenet's, or the named format's: `names` maps ours to theirs, `ignored` are theirs unwanted.
+
+    `choices` are the file's words for a choice, in lower case; `annotator` is whose labels they are where no column says so.
+    """
 
     names: Mapping[str, str] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    annotator: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether columns are told apart by hand."""
+        return bool(self.names or self.ignored)
 
     def row(self, row: Mapping[str, object]) -> dict[str, object]:
         """Return the row under our names."""
+        if not self.given:
+            return dict(row)
         theirs = {column: name for name, column in self.names.items()}
         return {theirs.get(name, name): value for name, value in row.items() if name not in self.ignored}
 
@@ -141,7 +171,8 @@ class Columns:
 class Source:
     """A file being read, the name that its judge was given on the command line ("" for none), and the mapping of its columns.
 
-    `cleaning` adds up what readers cleaned, as far as they tell.
+    `cleaning` adds up what readers cleaned, as far as they tell. `joined` are the rows that give no item of their own, being part of
+    another row's.
     """
 
     rows: Rows
@@ -149,6 +180,11 @@ class Source:
     judge: str = ""
     columns: Columns = field(default_factory=Columns)
     cleaning: Cleaning = NOTHING
+    joined: set[int] = field(default_factory=set)
+
+    def annotator(self, default: str) -> str:
+        """Whose opinions these are where the file does not say."""
+        return self.columns.annotator or default
 
 
 Read = Callable[[Source], Iterator[tuple[int, Item | Skipped]]]
@@ -157,7 +193,8 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Format:
-    """One format. `recognises` is asked with the first row's columns; `read` gives what each place holds, or why it was skipped.
+    """One format. `recognises` is asked with the first row's columns, and `fits` with that row where columns alone do not tell; `read`
+    gives what each place holds, or why it was skipped. `withdrawn` finds the ids of the labels that rows take back, before `read` is asked.
 
     `labels` says that the file holds opinions of people about comparisons, which `tenet labels import` takes. Whatever a format
     holds can go into a run (`tenet verdicts import`).
@@ -168,22 +205,44 @@ class Format:
     recognises: Callable[[frozenset[str]], bool]
     read: Read
     labels: bool = False
+    fits: Callable[[Row], bool] = lambda _: True
+    withdrawn: Callable[[Source], frozenset[str]] = lambda _: frozenset()
 
 
 def by_row(parse: Callable[[Row, Source], Item]) -> Read:
-    """A reader that makes one item of each row; `parse` raises `Unreadable` for a row that it cannot take."""
+    """A reader that makes one item of each row; `parse` raises `Unreadable` for one that it cannot take, `LeftOut` for one without use."""
+    return each_of(lambda row, source: (parse(row, source),))
+
+
+def each_of(parse: Callable[[Row, Source], Iterable[Item | Skipped]]) -> Read:
+    """A reader that makes some items of each row; a row of which one item cannot be read gives none."""
 
     def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
-        for raw in source.rows:
-            if raw.problem or not isinstance(raw.value, Mapping):
-                yield raw.place, Skipped(raw.problem or f"expected a row with columns, found {kind_of(raw.value)}")
-                continue
-            try:
-                yield raw.place, parse(raw.value, source)
-            except Unreadable as error:
-                yield raw.place, Skipped(str(error))
+        for place, row in rows_of(source):
+            found = (row,) if isinstance(row, Skipped) else tried(partial(parse, row, source), row)
+            for item in found:
+                yield place, item
 
     return read
+
+
+def rows_of(source: Source) -> Iterator[tuple[int, Row | Skipped]]:
+    """The rows of a source that are tables, under our names; the others as what is wrong with them."""
+    for raw in source.rows:
+        if raw.problem or not isinstance(raw.value, Mapping):
+            yield raw.place, Skipped(raw.problem or f"expected a row with columns, found {kind_of(raw.value)}")
+        else:
+            yield raw.place, source.columns.row(raw.value)
+
+
+def tried(make: Callable[[], Iterable[Item | Skipped]], row: Row) -> tuple[Item | Skipped, ...]:
+    """What is made of a row, or the one thing that says why nothing is."""
+    try:
+        return tuple(make())
+    except Unreadable as error:
+        return (Skipped(str(error), columns=frozenset(row)),)
+    except LeftOut as error:
+        return (Skipped(str(error), fact=True, several_turns=error.several_turns),)
 
 
 _MISSING: Final = object()
@@ -227,6 +286,22 @@ def choice_of(row: Row, name: str, known: Mapping[object, Choice]) -> Choice:
         told = repr(value) if plain and len(str(value)) <= _QUOTED else "a text" if plain else kind_of(value)
         raise Unreadable(f"{name}: is {told}; expected one of {', '.join(str(one) for one in known)}")
     return known[value]
+
+
+def number_of(row: Row, name: str) -> float:
+    """The number that a column holds, as a number or as text.
+
+    Raises:
+        Unreadable: there is no such column, or it holds no number.
+    """
+    value = value_of(row, name)
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise Unreadable(f"{name}: is {'a text' if isinstance(value, str) else kind_of(value)}; expected a number")
+    return number
 
 
 def user_turn(text: str) -> tuple[Message, ...]:

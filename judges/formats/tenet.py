@@ -12,6 +12,8 @@ from tenet.reading.rows import Rows
 from tenet.reading.turns import kind_of
 from tenet.yamlfile import suggest
 
+NOT_YET: Final = "not labelled yet"
+
 
 def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
     """Read labels; unknown columns are told once each, at their first place.
@@ -35,16 +37,34 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
             if name not in COLUMNS and name not in OWN and name not in seen:
                 seen.add(name)
                 yield row.place, Skipped(f'unknown column "{name}"', _unknown_hint(name))
-        parsed = parse_label(told, source=_where(rows, told, row.place), cells=rows.cells)
+        if all(name in told and told[name] in (None, "") for name in ("preference", "annotator")):
+            yield row.place, Skipped(NOT_YET, fact=True)
+            continue
+        if source.columns.annotator and told.get("annotator") in (None, ""):
+            told["annotator"] = source.columns.annotator
+        where = _where(rows, told, row.place)
+        parsed = parse_label(told, source=where, cells=rows.cells, choices=source.columns.choices)
         source.cleaning += parsed.cleaning
         if parsed.label is not None:
             yield row.place, parsed.label
         for problem in parsed.problems:
-            yield row.place, Skipped(problem)
+            yield row.place, Skipped(problem, columns=frozenset(row.value))
 
 
-def _withdrawn(told: Mapping[str, object]) -> Item | Skipped:
-    name = told[WITHDRAWS]
+def withdrawn(source: Source) -> frozenset[str]:
+    """The ids of the labels that rows of the file take back, wherever they stand."""
+    if source.rows.columns is not None:  # the header of a table is refused where it has such a column
+        return frozenset()
+    found = (
+        _withdrawn(source.columns.row(row.value))
+        for row in source.rows.holding(f'"{WITHDRAWS}"'.encode())
+        if isinstance(row.value, Mapping) and WITHDRAWS in row.value
+    )
+    return frozenset(one.label_id for one in found if isinstance(one, Withdrawn))
+
+
+def _withdrawn(told: Mapping[str, object]) -> Withdrawn | Skipped:
+    name = told.get(WITHDRAWS)
     if isinstance(name, str) and name and told.keys() <= {WITHDRAWS, "annotator", "time"}:
         return Withdrawn(name)
     return Skipped(f"`{WITHDRAWS}` names the id of a label, beside annotator and time alone")
@@ -71,13 +91,15 @@ def _check_names(rows: Rows, mapped: Columns) -> None:
     place = 1 if rows.unit == "line" else None
     unknown = [name for name in there if name not in COLUMNS and name not in OWN]
     problems = [Problem(f'unknown column "{name}"', rows.path, place, hint=_unknown_hint(name)) for name in unknown]
-    missing = [name for name in REQUIRED if name not in there]
-    problems += [
-        Problem(f'no column "{name}"', rows.path, place, hint=f"if it has another name: --map {name}=COLUMN")
-        for name in missing
-    ]
+    missing = [name for name in REQUIRED if name not in there and not (name == "annotator" and mapped.annotator)]
+    problems += [Problem(f'no column "{name}"', rows.path, place, hint=_missing_hint(name)) for name in missing]
     if problems:
         raise InvalidInput(f"the columns of {rows.name} are not those of labels", problems)
+
+
+def _missing_hint(name: str) -> str:
+    more = ", or say whose labels they are: --annotator NAME" if name == "annotator" else ""
+    return f"if it has another name: --map {name}=COLUMN{more}"
 
 
 def _unknown_hint(name: str) -> str:
@@ -92,4 +114,5 @@ TENET: Final = Format(
     lambda columns: columns >= frozenset(REQUIRED),
     read,
     labels=True,
+    withdrawn=withdrawn,
 )

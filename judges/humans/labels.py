@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 REQUIRED: Final = ("prompt", "response_a", "response_b", "preference", "annotator")
 IDS: Final = ("response_a_id", "response_b_id")
-OPTIONAL: Final = ("strength", "shown_first", "principle", "time", "inclusion_probability", *IDS, "comment")
+OPTIONAL: Final = ("strength", "shown_first", "principle", "time", "inclusion_probability", *IDS, "comment", "ranking")
 COLUMNS: Final = (*REQUIRED, *OPTIONAL)
 OWN: Final = ("id", "source")
 WITHDRAWS: Final = "withdraws"
@@ -43,13 +43,18 @@ class Parsed:
     cleaning: Cleaning = NOTHING
 
 
-def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = False) -> Parsed:
-    """Make a label of a row with Tenet's own column names; every problem of the row is told."""
+def parse_label(
+    row: Mapping[str, object], *, source: str = "", cells: bool = False, choices: Mapping[str, Choice] | None = None
+) -> Parsed:
+    """Make a label of a row with Tenet's own column names; every problem of the row is told.
+
+    `choices` are the file's own words for a choice, in lower case, beside a, b, tie and skip.
+    """
     reader = _Reader(row, cells)
     prompt = reader.read("prompt", reader.prompt)
     response_a = reader.read("response_a", reader.text)
     response_b = reader.read("response_b", reader.text)
-    preference = reader.read("preference", _choice(Choice))
+    preference = reader.read("preference", _choice(Choice, choices))
     annotator = reader.read("annotator", _name)
     strength = reader.optional("strength", _share)
     shown_first = reader.optional("shown_first", _choice((Choice.A, Choice.B)))
@@ -58,6 +63,7 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
     chance = reader.optional("inclusion_probability", _chance)
     a_id, b_id = (reader.optional(name, _name) for name in IDS)
     comment = reader.optional("comment", reader.text)
+    ranking = reader.optional("ranking", _name)
     if (a_id is None) != (b_id is None):
         reader.problems.append("response_a_id and response_b_id: give both or neither")
     if reader.problems:
@@ -83,12 +89,15 @@ def parse_label(row: Mapping[str, object], *, source: str = "", cells: bool = Fa
         response_a_id=a_id,
         response_b_id=b_id,
         comment=comment,
+        ranking=ranking,
     )
     return Parsed(with_id(label), (), reader.cleaning)
 
 
-def labels_of(item: Comparison, *, source: str = "", response_ids: tuple[str, str] | None = None) -> tuple[Label, ...]:
-    """The labels of people among the opinions on a comparison; an opinion withheld is a skip.
+def labels_of(
+    item: Comparison, *, source: str = "", response_ids: tuple[str, str] | None = None, models: bool = False
+) -> tuple[Label, ...]:
+    """The labels of people among the opinions on a comparison, with `models` of all annotators; an opinion withheld is a skip.
 
     `response_ids` are those of a and b in a run, for sets in which two rows have the same texts.
     """
@@ -110,24 +119,25 @@ def labels_of(item: Comparison, *, source: str = "", response_ids: tuple[str, st
                 source=source,
                 response_a_id=a_id,
                 response_b_id=b_id,
+                ranking=one.ranking,
             )
         )
         for one in item.opinions
-        if one.person
+        if one.person or models
     )
 
 
 def with_id(label: Label) -> Label:
     """Return the label with its content id: all that it says, without where it was read.
 
-    Response ids and a comment that are not given are no part of it.
+    Response ids, a comment and a ranking that are not given are no part of it.
     """
     said = {name: value for name, value in label_to_json(label).items() if name not in OWN}
     return replace(label, id=content_id("label", said))
 
 
 def label_to_json(label: Label) -> dict[str, Json]:
-    """Return a label as a row with Tenet's column names, what is unknown left as null; response ids and a comment only where there are."""
+    """Return a label as a row with Tenet's column names, what is unknown left as null; response ids, comment and ranking only if given."""
     ids = {} if label.response_a_id is None else dict(zip(IDS, (label.response_a_id, label.response_b_id), strict=True))
     return {
         "id": label.id,
@@ -144,6 +154,7 @@ def label_to_json(label: Label) -> dict[str, Json]:
         "source": label.source,
         **ids,
         **({} if label.comment is None else {"comment": label.comment}),
+        **({} if label.ranking is None else {"ranking": label.ranking}),
     }
 
 
@@ -241,8 +252,11 @@ class _Reader:
 _E = TypeVar("_E", bound=StrEnum)
 
 
-def _choice(allowed: type[_E] | tuple[_E, ...]) -> Callable[[object], _E]:
+def _choice(allowed: type[_E] | tuple[_E, ...], words: Mapping[str, _E] | None = None) -> Callable[[object], _E]:
     def parse(value: object) -> _E:
+        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+        if words and plain and (found := words.get(str(value).strip().lower())) is not None:
+            return found
         for one in allowed:
             if isinstance(value, str) and value.strip().lower() == one.value:
                 return one

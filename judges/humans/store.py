@@ -1,22 +1,25 @@
 """Keeps labels in a file of their own, `labels.jsonl`, one a line, which only grows: a label is added, and never changed or deleted.
 
-A person who takes a label back adds a line that says so; from then on the label counts nowhere. Several processes may add at once: a
-line is written whole under a lock on the file and is on the disk when the call returns. A process that dies while it writes can leave
-a line without an end; it was acknowledged to nobody, and the next reader or writer moves it aside into `labels.jsonl.torn`. Knows no
-format and no run.
+A person who takes a label back adds a line that says so; from then on the label counts nowhere. Several processes may add at once: what
+one adds is written under a lock on the file and is on the disk when the call returns; what fails midway is cut off again. Labels go from
+their source to the file one by one, so that memory does not grow with their texts. A process that dies while it writes can leave a line
+without an end; it was acknowledged to nobody, and the next reader or writer moves it aside into `labels.jsonl.torn`. Readers take no lock:
+they read what was whole when they began. Knows no format and no run.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from judges.humans.importer import LabelCounts, LabelSet, read_labels
+from judges.humans.counts import LabelCounts
+from judges.humans.importer import Labels, LabelSet, read_labels
 from judges.humans.labels import WITHDRAWS, label_to_json
 from tenet.errors import UsageError
 from tenet.ids import Json, canonical_json
@@ -26,15 +29,17 @@ from tenet.runs import atomic
 NAME: Final = "labels.jsonl"
 TORN: Final = ".torn"
 _TAIL: Final = 1 << 16
+_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a store holds after an import: all its labels, and how many of them are new."""
+    """What a store holds after an import: the labels that count, how many of them are new, and how many others were taken back."""
 
     path: Path
     total: int
     new: int
+    taken_back: int = 0
 
 
 def store_path(target: Path) -> Path:
@@ -50,6 +55,18 @@ def store_path(target: Path) -> Path:
     raise UsageError(f"{target} is no folder and no .jsonl file", hint=f"name a run's folder, or a file: --to {NAME}")
 
 
+def stored_labels(path: Path) -> Iterator[Label]:
+    """The labels of a store that were not taken back, one after the other; none where there is no such file.
+
+    Raises:
+        InvalidInput: a line is not a label; with its line.
+        StorageFailed: a line without an end cannot be moved aside.
+    """
+    end = _whole(path)
+    if end:
+        yield from Labels(path, format="tenet", stored=True, end=end)
+
+
 def read_store(path: Path) -> tuple[Label, ...]:
     """Read the labels of a store that were not taken back; none where there is no such file.
 
@@ -57,7 +74,7 @@ def read_store(path: Path) -> tuple[Label, ...]:
         InvalidInput: a line is not a label; with its line.
         StorageFailed: a line without an end cannot be moved aside.
     """
-    return read_all(path).labels
+    return tuple(stored_labels(path))
 
 
 def read_all(path: Path) -> LabelSet:
@@ -67,29 +84,45 @@ def read_all(path: Path) -> LabelSet:
         InvalidInput: a line is not a label; with its line.
         StorageFailed: a line without an end cannot be moved aside.
     """
-    if _ends_torn(path):
-        with _locked(path):
-            pass
-    if not path.is_file() or not path.stat().st_size:
-        return LabelSet((), LabelCounts())
-    return read_labels(path, format="tenet", stored=True)
+    end = _whole(path)
+    return read_labels(path, format="tenet", stored=True, end=end) if end else LabelSet((), LabelCounts())
 
 
-def add_labels(path: Path, labels: Sequence[Label]) -> Merged:
+def add_labels(path: Path, labels: Iterable[Label], *, withdrawn: Collection[str] = ()) -> Merged:
     """Add labels to a store, after those that it holds, leaving out what it holds or held already.
 
+    `withdrawn` are ids of labels that are taken back where the store holds them. Others who write to the store wait meanwhile.
+
     Raises:
-        InvalidInput: the store does not read back; it stays as it is.
+        InvalidInput: the store does not read back; it stays as it is. So it does where `labels` raises.
         StorageFailed: the disk is full or not writable; the store stays as it is.
     """
-    if not labels:
-        return Merged(path, len(read_store(path)), 0)
+    coming = iter(labels)
+    first = next(coming, None)
+    if first is None and not withdrawn:
+        return Merged(path, sum(1 for _ in stored_labels(path)), 0)
     with _locked(path) as file:
-        before = read_all(path)
-        held = {label.id for label in before.labels} | before.withdrawn
-        fresh = {label.id: label for label in labels if label.id not in held}
-        _append(file, path, [label_to_json(label) for label in fresh.values()])
-    return Merged(path, len(before.labels) + len(fresh), len(fresh))
+        size = os.fstat(file).st_size
+        store = Labels(path, format="tenet", stored=True, end=size) if size else None
+        gone = {*withdrawn, *(store.withdrawn if store else ())}
+        held, back = set[bytes](), list[str]()
+        for label in store or ():
+            held.add(bytes.fromhex(label.id))
+            if label.id in gone:
+                back.append(label.id)
+        before = len(held)
+        fresh = _fresh(chain([] if first is None else [first], coming), held, gone)
+        _append(file, path, chain(map(label_to_json, fresh), ({WITHDRAWS: name} for name in back)))
+    return Merged(path, len(held) - len(back), len(held) - before, len(back))
+
+
+def _fresh(labels: Iterable[Label], held: set[bytes], gone: Collection[str]) -> Iterator[Label]:
+    """The labels that are not held yet, which then are, and that were not taken back."""
+    for label in labels:
+        name = bytes.fromhex(label.id)
+        if name not in held and label.id not in gone:
+            held.add(name)
+            yield label
 
 
 def append_label(path: Path, label: Label) -> tuple[int, int]:
@@ -117,19 +150,39 @@ def withdraw_label(path: Path, label_id: str, annotator: str, time: str) -> tupl
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """The file, created if need be, for one writer at a time; what an earlier one left without an end is moved aside first."""
+    """The file, created if need be, for one writer at a time; what an earlier one left without an end is moved aside first.
+
+    A file that stays empty is removed again.
+    """
     atomic.make_folder(path.parent)
     with atomic.storage(path):
+        file = _opened(path)
+    try:
+        with atomic.storage(path):
+            _mend(file, path)
+        yield file
+    finally:
+        with suppress(OSError):
+            if not os.fstat(file).st_size:
+                path.unlink()
+        os.close(file)  # which lets go of the lock
+
+
+def _opened(path: Path) -> int:
+    """The file with its lock. Whoever waited for the lock of a file that was then removed opens the new one."""
+    while True:
         created = not path.exists()
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             if created:
                 atomic.fsync_folder(path.parent)
             _lock(file)
-            _mend(file, path)
-            yield file
-        finally:
-            os.close(file)  # which lets go of the lock
+            if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
 
 
 def _lock(file: int) -> None:
@@ -140,29 +193,51 @@ def _lock(file: int) -> None:
     fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def _append(file: int, path: Path, rows: Sequence[Mapping[str, Json]]) -> tuple[int, int]:
+def _append(file: int, path: Path, rows: Iterable[Mapping[str, Json]]) -> tuple[int, int]:
     """Write lines at the end and have them reach the disk, all of them or none; the size before and after."""
-    data = "".join(canonical_json(row) + "\n" for row in rows).encode("utf-8")
-    size = os.fstat(file).st_size
-    with atomic.storage(path):
-        try:
-            written = 0
-            while written < len(data):
-                written += os.write(file, data[written:])
+    size = end = os.fstat(file).st_size
+    try:
+        for block in _blocks(rows):
+            with atomic.storage(path):
+                _write(file, block)
+            end += len(block)
+        with atomic.storage(path):
             os.fsync(file)
-        except OSError:
-            os.ftruncate(file, size)
-            raise
-    return size, size + len(data)
+    except BaseException:
+        os.ftruncate(file, size)
+        raise
+    return size, end
 
 
-def _ends_torn(path: Path) -> bool:
-    """Whether the last line has no end; no where there is no file."""
+def _blocks(rows: Iterable[Mapping[str, Json]]) -> Iterator[bytes]:
+    """Rows as whole lines, many at a time."""
+    block = bytearray()
+    for row in rows:
+        block += (canonical_json(row) + "\n").encode("utf-8")
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
+
+
+def _write(file: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.write(file, data[written:])
+
+
+def _whole(path: Path) -> int:
+    """The size of a store whose lines are all whole, 0 where there is none; waits for a writer who is in the midst of a line."""
     if not path.is_file() or not path.stat().st_size:
-        return False
+        return 0
     with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        if file.read(1) == b"\n":
+            return size
+    with _locked(path) as held:
+        return os.fstat(held).st_size
 
 
 def _mend(file: int, path: Path) -> None:

@@ -73,9 +73,14 @@ class Rows:
     columns: tuple[str, ...] | None = None
     cells: bool = False
     path: Path | None = None
+    find: Callable[[bytes], Iterator[RawRow]] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[RawRow]:
         return self.read()
+
+    def holding(self, text: bytes) -> Iterator[RawRow]:
+        """The rows whose line holds these bytes, the others left undecoded; all rows where a row is not a line of JSON or text."""
+        return self.find(text) if self.find else self.read()
 
     def where(self, place: int) -> str:
         """The place of a row as `Prompt.source` writes it."""
@@ -88,8 +93,10 @@ class Rows:
         return Problem(f"{self.unit} {place}: {message}", self.path, hint=hint)
 
 
-def open_rows(path: Path, format: str = "auto") -> Rows:  # noqa: A002
+def open_rows(path: Path, format: str = "auto", *, end: int | None = None) -> Rows:  # noqa: A002
     """Open a file of rows; `format` is one of `RowFormat` or "auto" (by the suffix, else by the first bytes).
+
+    Lines of JSON and of text are read up to byte `end`, for a file that grows meanwhile.
 
     Raises:
         MissingInput: there is no such file.
@@ -109,7 +116,11 @@ def open_rows(path: Path, format: str = "auto") -> Rows:  # noqa: A002
     if known is RowFormat.JSON:
         return Rows(path.name, "row", lambda: _numbered(_array(path)), path=path)
     decode = jsonrows.decode if known is RowFormat.JSONL else jsonrows.plain
-    return Rows(path.name, "line", lambda: _lines(path, decode), path=path)
+
+    def lines(text: bytes = b"") -> Iterator[RawRow]:
+        return _lines(path, decode, end, text)
+
+    return Rows(path.name, "line", lines, path=path, find=lines)
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -183,9 +194,15 @@ def _array(path: Path) -> Iterator[object]:
         yield from jsonrows.array(file.read(), path)
 
 
-def _lines(path: Path, decode: Callable[[str], tuple[object, str]]) -> Iterator[RawRow]:
+def _lines(path: Path, decode: Callable[[str], tuple[object, str]], end: int | None, text: bytes) -> Iterator[RawRow]:
+    read = 0
     with _damage(path), open_bytes(path) as file:
         for place, raw in enumerate(file, 1):
+            read += len(raw)
+            if end is not None and read > end:
+                return
+            if text not in raw:
+                continue
             line = raw.removeprefix(b"\xef\xbb\xbf") if place == 1 else raw
             if not line.strip():
                 continue

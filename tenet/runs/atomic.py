@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tenet.errors import StorageFailed
 
@@ -98,8 +99,9 @@ def make_folder(path: Path) -> None:
             fsync_folder(folder.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file's content as a whole.
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, which takes the place of `path` when the block ends; if it raises, the old content stands.
 
     Raises:
         StorageFailed: the disk is full or not writable; the old content stands.
@@ -107,12 +109,23 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = aside(path)
     with storage(path):
         try:
-            temporary.write_bytes(data)
+            with temporary.open("wb") as file:
+                yield file
             fsync_file(temporary)
             replace(temporary, path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content as a whole.
+
+    Raises:
+        StorageFailed: the disk is full or not writable; the old content stands.
+    """
+    with replacing(path) as file:
+        file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from tenet.errors import InvalidInput, UsageError
 from tenet.reading.rows import open_rows
 from tenet.reading.turns import Unreadable
 from tenet.records import Choice, Label, Outcome
+from tests.judges.formats.public_rows import PUBLIC
 
 SECRET = "words that no message may quote"
 LLMBAR: dict[str, Any] = {"input": "Say hi.", "output_1": "hi", "output_2": SECRET, "label": 2}
@@ -44,6 +45,7 @@ ROWS = {
     "pandalm-verdicts": {"idx": "7", "gpt_result": "Tie", "gpt_reason": "r", "gpt_reference": ""},
     "safety-rbr": RBR,
     "tenet": TENET,
+    **PUBLIC,
 }
 
 
@@ -65,7 +67,7 @@ def test_every_format_has_a_row_here() -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_each_file_is_recognised_by_its_own_format_first(name: str, tmp_path: Path) -> None:
     columns = frozenset(ROWS[name])
-    assert next(one.name for one in FORMATS.values() if one.recognises(columns)) == name
+    assert next(one.name for one in FORMATS.values() if one.recognises(columns) and one.fits(ROWS[name])) == name
     assert choose(open_rows(write(tmp_path, [ROWS[name]]))).name == name
     assert read(tmp_path, ROWS[name]).format.name == name
     assert read(tmp_path, ROWS[name], format=name).total == 1

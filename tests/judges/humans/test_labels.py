@@ -180,7 +180,7 @@ def test_columns_are_mapped_and_ignored(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="two meanings"):
         read(tmp_path, text, "l.csv", names={"prompt": "question", "response_a": "question"})
     with pytest.raises(UsageError, match="no label format"):
-        read(tmp_path, text, "l.csv", format="argilla")
+        read(tmp_path, text, "l.csv", format="argila")
 
 
 def test_facts_of_the_data_are_counted(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from judges.humans.labels import with_id
 from judges.humans.page.session import GAP, LEASE, AlreadyAnswered, Session
 from judges.humans.store import add_labels, read_store
 from tenet.errors import UsageError
@@ -138,10 +139,10 @@ def test_labels_from_elsewhere_count_and_cannot_be_undone_here(tmp_path: Path) -
     assert shown is not None
     other.answer(answer(shown, "ann"))
     (label,) = read_store(tmp_path / "other" / "labels.jsonl")
-    turned = replace(
-        label, id="turned", response_a=label.response_b, response_b=label.response_a, source="file:1",
+    turned = with_id(replace(
+        label, response_a=label.response_b, response_b=label.response_a, source="file:1",
         response_a_id=None, response_b_id=None, preference=Choice.B,
-    )  # fmt: skip
+    ))  # fmt: skip
     assert session.tally().done == 0
     add_labels(tmp_path / "labels.jsonl", [turned])
     assert session.tally().done == 1

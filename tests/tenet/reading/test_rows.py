@@ -158,3 +158,14 @@ def test_a_cut_off_archive_names_the_file(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(json.dumps({"prompt": "x" * 10_000}).encode() * 50)[:-40])
     with pytest.raises(InvalidInput, match=r"p\.jsonl\.gz: the gzip data is cut off or damaged"):
         list(open_rows(path))
+
+
+def test_lines_are_read_to_a_byte_and_found_by_what_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"x": 1}\n{"y": 2}\n{"x": 3}\n{"x": 4}\n')
+    rows = open_rows(path, end=len('{"x": 1}\n') * 3)
+    assert [row.value for row in rows] == [{"x": 1}, {"y": 2}, {"x": 3}]
+    assert list(rows.holding(b'"x"')) == [RawRow(1, {"x": 1}), RawRow(3, {"x": 3})]
+    array = tmp_path / "rows.json"
+    array.write_text('[{"x": 1}, {"y": 2}]')
+    assert len(list(open_rows(array).holding(b'"x"'))) == 2, "rows that are no lines are all read"
