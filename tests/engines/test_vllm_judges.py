@@ -1,4 +1,4 @@
-"""Judges that write before they answer, on a real vLLM engine beside transformers."""
+"""Judges that write before they answer, on the session's vLLM engine beside transformers."""
 
 from __future__ import annotations
 
