@@ -6,8 +6,9 @@ Knows no model; a run that is only looked at can be exported too.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from generate.calibrated import LABELLING, told_of
@@ -40,33 +41,38 @@ class RunSource:
 
     def pairs(self) -> Iterator[PairRow]:
         """The pairs in the order of their prompts."""
+        for number in range(len(self.shards)):
+            yield from self.pairs_of(number)
+
+    def pairs_of(self, number: int, more: Iterable[PreferencePair] = ()) -> Iterator[PairRow]:
+        """The pairs of a shard in the order of its prompts; `more` are pairs of the shard that the run did not export."""
         stages = [self.run.stage(name, PreferencePair) for name in (Step.PAIRS, REVISION_PAIRS)]
-        for number, shard in enumerate(self.shards):
-            samples = self._samples(number)
-            samples |= {revised.id: revised for _, _, revised in last_revisions(self.run, shard, number)}
-            critiques = self._critiques(number)
-            own: dict[str, list[PreferencePair]] = defaultdict(list)
-            for pair in (pair for stage in stages for pair in stage.records(number)):
-                own[pair.prompt_id].append(pair)
-            for prompt in shard:
-                for pair in sorted(own.get(prompt.id, ()), key=lambda pair: (pair.source, -pair.judge_margin, pair.id)):
-                    told = [*critiques.get(pair.chosen_id, ()), *critiques.get(pair.rejected_id, ())]
-                    yield PairRow(
-                        prompt, pair, samples[pair.chosen_id], samples[pair.rejected_id], _of(told, pair.principles)
-                    )
+        shard = self.shards[number]
+        samples = self._samples(number)
+        samples |= {revised.id: revised for _, _, revised in last_revisions(self.run, shard, number)}
+        critiques = self._critiques(number)
+        own: dict[str, list[PreferencePair]] = defaultdict(list)
+        for pair in chain((pair for stage in stages for pair in stage.records(number)), more):
+            own[pair.prompt_id].append(pair)
+        for prompt in shard:
+            for pair in sorted(own.get(prompt.id, ()), key=lambda pair: (pair.source, -pair.judge_margin, pair.id)):
+                told = [*critiques.get(pair.chosen_id, ()), *critiques.get(pair.rejected_id, ())]
+                yield PairRow(
+                    prompt, pair, samples[pair.chosen_id], samples[pair.rejected_id], _of(told, pair.principles)
+                )
 
     def revisions(self) -> Iterator[RevisionRow]:
         """The revisions in the order of their prompts, the rounds of a sample one after the other."""
         judged = self.run.stage(REVISION_PREFERENCES, Preference)
         for number, shard in enumerate(self.shards):
             told = {frozenset((one.a_id, one.b_id)): one for one in judged.records(number)}
-            for prompt, chain in chains_of(self.run, shard, number):
-                found = told.get(frozenset((chain.original.id, chain.current.id)))
-                better = None if found is None else found.p_a if found.a_id == chain.current.id else 1.0 - found.p_a
-                for link in chain.links:
+            for prompt, links in chains_of(self.run, shard, number):
+                found = told.get(frozenset((links.original.id, links.current.id)))
+                better = None if found is None else found.p_a if found.a_id == links.current.id else 1.0 - found.p_a
+                for link in links.links:
                     if link.revision is not None:
-                        p = better if link.revision.id == chain.current.id else None
-                        yield RevisionRow(prompt, chain.original, link.revision, p, link.kept)
+                        p = better if link.revision.id == links.current.id else None
+                        yield RevisionRow(prompt, links.original, link.revision, p, link.kept)
 
     def _samples(self, shard: int) -> dict[str, Sample]:
         found = by_prompt(self.run.stage(Step.SAMPLES, Sample).records(shard))

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "calibrate": ("generate.calibrate_cli:calibrate", "Fit a run's judge on people's labels."),
     "audit": ("generate.audit.cli:audit", "Try to fool the judge of a run, and say how far that went."),
     "weigh": ("generate.weigh_cli:weigh", "Fit the weights of a run's propositions on people's labels."),
+    "blend": ("generate.blend.cli:blend", "Blend a run's labels with those of people into one dataset."),
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
     "report": ("generate.cli:report", "Write a run's report page."),

@@ -332,7 +332,7 @@ class PreferencePair:
     """A row to train on: two responses, oriented so that `p_chosen` >= 0.5.
 
     `p_chosen` is P(chosen is better); `weight` is design (1 unless pairs of a prompt share it), never reliability; `judge_margin` is
-    the difference of the two scores in log-odds. `source` is "ai", "human" or "revision". `principles` and `principle_versions` as in
+    the difference of the two scores in log-odds. `source` is ai, human, blend or revision. `principles` and `principle_versions` as in
     `Preference`.
     """
 

@@ -43,7 +43,7 @@ _LABELS = (
     Column(
         "source",
         Kind.TEXT,
-        "Whose opinion it is: ai, human, or revision (a revised response over its original).",
+        "Where p_chosen came from: ai, human, blend (both added up), or revision (a revised response over its original).",
     ),
     PROMPT_ID,
     Column("pair_id", Kind.TEXT, "Content id of the pair."),
