@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from judges.formats.base import Comparison, Item, Keyed, Opinion, Rated
 from judges.formats.registry import read_file
@@ -66,6 +67,18 @@ def pandalm(data: Path = DATA) -> list[Verdicts]:
     ]
 
 
+def pandalm_choices(data: Path = DATA) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """PandaLM's choices as 0 (a), 1 (b), 2 (tie) or -1 (not read): of the two judges [999, 2], of the three people [999, 3]."""
+    folder = data / "pandalm"
+    people = {one.key: one.opinions for one in _comparisons(_items(folder / "testset-v1.json.gz"))}
+    judges = [
+        {one.key: one.opinions[0] for one in _items(folder / f"{name}-testset-v1.json.gz") if isinstance(one, Keyed)}
+        for name in _PANDALM
+    ]
+    said = [[_place(judge[key]) for judge in judges] for key in people]
+    return np.array(said), np.array([[_place(one) for one in row if one.person] for row in people.values()])
+
+
 def llmbar_votes(data: Path = DATA) -> tuple[Array, Array]:
     """LLMBar's votes [419 items, judges, orders] as 1 (a), -1 or nan (no verdict), prompt style Vanilla, and the true sides [419]."""
     votes: list[Array] = []
@@ -107,6 +120,11 @@ def _verdicts(name: str, rows: Iterable[tuple[Opinion, ...]]) -> Verdicts:
 def _share(one: Opinion) -> float:
     """The vote for a; what was not understood is half a vote."""
     return 0.5 if one.choice is None else _SHARE[one.choice]
+
+
+def _place(one: Opinion) -> int:
+    """The choice as a number; -1 where it was not understood."""
+    return -1 if one.choice is None else (Choice.A, Choice.B, Choice.TIE).index(one.choice)
 
 
 def _side(one: Opinion) -> float:

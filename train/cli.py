@@ -112,7 +112,7 @@ def _train(
 
 @click.command()
 @click.argument("base")
-@click.argument("trained")
+@click.argument("trained", nargs=-1, required=True)
 @click.option("--prompts", required=True, metavar="FILE", help="Prompts that neither was trained on.")
 @click.option("--judge", metavar="MODEL", help="Model that compares the answers, in both orders.")
 @click.option("--principles", metavar="FILE", help="What the judge judges by: a file, or a shipped one's name.")
@@ -121,19 +121,23 @@ def _train(
 @click.option("--samples", type=click.IntRange(1), metavar="N", help="Answers a prompt of each model. Default: 1.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N prompts.")
 @click.option("--seed", type=click.IntRange(0), help="Of the answers, the same for both models. Default: 0.")
-@click.option("--out", metavar="PLACE", help="A folder or a .json file. Default: TRAINED/evaluation.json.")
+@click.option(
+    "--out", metavar="PLACE", help="A folder or a .json file. Default: TRAINED/evaluation.json; of several: comparison."
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As in --set judge.mode=whole")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def evaluate(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def evaluate(overrides: tuple[str, ...], as_json: bool, trained: tuple[str, ...], **given: Any) -> None:
     """Compare a trained model with its base, by a judge, by an oracle, or by both.
 
     Both answer the same prompts with the same seeds. The judge is asked in both orders. Prints one table, and writes
-    evaluation.json and the answers.
+    evaluation.json and the answers. Several TRAINED are each compared with the base: one table, one plot
+    (comparison.svg) and comparison.json, in the folder that --out names.
 
     \b
     Examples:
       tenet evaluate MODEL train/polite --prompts held-out.jsonl --judge JUDGE --principles helpfulness
       tenet evaluate pocket/models/policy train/dpo --prompts held-out.jsonl --oracle pocket --json
+      tenet evaluate MODEL train/human-000 train/human-050 train/human-100 --prompts held-out.jsonl --oracle pocket
     """
     from tenet.config import make_config
     from train.evaluate import EvaluateConfig
@@ -141,7 +145,18 @@ def evaluate(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
     from train.show import show_evaluation
 
     console = Console(json=as_json)
-    show_evaluation(compare(make_config(_values(given), EvaluateConfig, overrides), console=console), console)
+    if len(trained) > 1:
+        from train.compare import compare_models, configs_for, show_comparison
+
+        out = str(given.pop("out") or "comparison")
+        configs = [
+            make_config({**_values(given), "trained": one, "out": place}, EvaluateConfig, overrides)
+            for one, place in configs_for(trained, out)
+        ]
+        show_comparison(compare_models(configs, Path(out), console=console), console)
+        return
+    config = make_config({**_values(given), "trained": trained[0]}, EvaluateConfig, overrides)
+    show_evaluation(compare(config, console=console), console)
 
 
 def _values(given: Mapping[str, Any]) -> dict[str, Json]:

@@ -123,8 +123,8 @@ class Evaluation:
         }
 
 
-def evaluate(config: EvaluateConfig, *, console: Console | None = None) -> Evaluation:
-    """Compare two models, and write what was found.
+def evaluate(config: EvaluateConfig, *, console: Console | None = None, base: Side | None = None) -> Evaluation:
+    """Compare two models, and write what was found. `base` is what the base model answered to the same prompts, where that is known.
 
     Raises:
         InvalidInput, MissingInput, UsageError: prompts, models, principles or oracle cannot be used.
@@ -138,7 +138,7 @@ def evaluate(config: EvaluateConfig, *, console: Console | None = None) -> Evalu
     prompts = collect(PromptStream(open_rows(Path(config.prompts)), limit=config.limit))
     for line in prompts.counts.lines():
         console.say(line)
-    base = _answers(config, config.base, prompts, "base", console)
+    base = base or _answers(config, config.base, prompts, "base", console)
     trained = _answers(config, config.trained, prompts, "trained", console)
     duels = duels_of(prompts.prompts, base.samples, trained.samples)
     attributes = (

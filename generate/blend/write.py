@@ -93,7 +93,7 @@ def _write(material: Material, config: BlendConfig, folder: Path) -> Blended:
     if not any(True for _ in blend.rows()):
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in blend.tally.dropped.items())
         raise UsageError(f"{config.strategy} leaves no pair: {reasons or 'the run has none'}", hint=_cure(config))
-    told = {
+    told: dict[str, Json] = {
         **provenance(material.run),
         "blend": {"config": _config(config), "labels": material.labels_digest},
     }
