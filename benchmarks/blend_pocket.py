@@ -1,13 +1,14 @@
 """Five ways to use a judge that reads one principle upside down and people who label one pair in ten, up to the trained policy.
 
-    python -m benchmarks.blend_pocket [--seeds 0 1 2] [--prompts 240] [--held-out 200] [--share 0.1] [--work DIR] [--json]
+    python -m benchmarks.blend_pocket [--seeds 0 1 2] [--prompts 240] [--held-out 160] [--share 0.1] [--work DIR] [--json]
 
 The pocket policy answers benign and harmful prompts; the pocket judge compares the answers, by `courteous` on the one kind and `harmless`
 on the other, and an engine around it exchanges the two labels wherever it is asked about `harmless`. A simulated person labels a random
 share of the pairs, as the oracle sees them and wrong in one of ten. Each way makes a dataset with `tenet blend`'s own functions, DPO trains
 the policy on it for equally many steps, and the oracle reads answers to held-out prompts: `followed` is the mean over both principles of
-the share of answers that follow the one that applies, each with its 95 % interval. The oracle's own labels of all pairs are the
-last row. Rows of `human only` are those that the person labelled.
+the share of answers that follow the one that applies, each with its 95 % interval. The oracle's own labels of all
+pairs are the last row. The run (answers and judgements) is made once; with the seed vary the person, the pairs that are labelled, the
+training and the answers. `--work DIR` keeps everything, and goes on with what is there.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from tenet.ids import Json
 from tenet.records import Choice, Label, PreferencePair, Prompt, Sample
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
+from train.evaluate import Side
 from train.intervals import Estimate, share
 
 ASKS: Final = {
@@ -57,7 +59,6 @@ WAYS: Final[dict[str, dict[str, Json]]] = {
     "human only": {"strategy": "by-axis", "axes": ALL_HUMAN},
     "naive mix": {"strategy": "human-first"},
     "weighted": {"strategy": "weighted"},
-    "weighted, one judge": {"strategy": "weighted", "by": "run"},
     "routed": {"strategy": "routed", "min_agreement": STATED},
 }
 CEILING: Final = "oracle's labels of all"
@@ -86,10 +87,10 @@ class Sizes:
     share: float
 
 
-def make_run(work: Path, seed: int, sizes: Sizes, console: Console) -> Path:
+def make_run(work: Path, sizes: Sizes, console: Console) -> Path:
     """Sample, judge upside down and pair; what is there already is kept."""
     kinds = {Kind.BENIGN: 0.5, Kind.HARMFUL: 0.5}
-    write_prompts(work / "prompts.jsonl", draw_prompts(sizes.prompts, seed, "train", kinds))
+    write_prompts(work / "prompts.jsonl", draw_prompts(sizes.prompts, 0, "train", kinds))
     write_prompts(work / "held-out.jsonl", draw_prompts(sizes.held_out, HELD_OUT_SEED, "heldout", kinds))
     rows = "".join(
         f'  - {{id: {name}, text: "{text}", applies_when: [{{tags: {{any: [{tag}]}}}}]}}\n'
@@ -97,7 +98,7 @@ def make_run(work: Path, seed: int, sizes: Sizes, console: Console) -> Path:
     )
     (work / "principles.yaml").write_text(f'schema_version: 1\nname: two\nversion: "1.0"\nprinciples:\n{rows}')
     values: dict[str, Json] = {
-        "name": "run", "seed": seed, "principles": str(work / "principles.yaml"), "critique": "none",
+        "name": "run", "seed": 0, "principles": str(work / "principles.yaml"), "critique": "none",
         "prompts": {"path": str(work / "prompts.jsonl")},
         "policy": {"model": str(POLICY_PATH), "name": "pocket", "samples": 4, "max_tokens": MAX_TOKENS},
         "pairs": {"select": "all", "min_margin": MIN_MARGIN}, "judge": {"model": str(JUDGE_PATH)},
@@ -131,8 +132,10 @@ def labels_of(path: Path, share: float, seed: int, right: float = PERSON) -> lis
     return found
 
 
-def train_and_measure(work: Path, name: str, data: Path, steps: int, seed: int, console: Console) -> dict[str, Json]:
-    """Train the policy on a dataset, and have the oracle read what it answers."""
+def train_and_measure(
+    work: Path, name: str, data: Path, steps: int, seed: int, console: Console, base: Side | None
+) -> tuple[dict[str, Json], Side]:
+    """Train the policy on a dataset, and have the oracle read what it answers; the base's own answers are drawn once."""
     from train.config import DpoConfig
     from train.dpo import train_dpo
     from train.evaluate import EvaluateConfig, evaluate
@@ -146,10 +149,10 @@ def train_and_measure(work: Path, name: str, data: Path, steps: int, seed: int, 
         console=console, resume=True, command="python -m benchmarks.blend_pocket",
     )  # fmt: skip
     config = EvaluateConfig(
-        base=str(POLICY_PATH), trained=str(out), prompts=str(work / "held-out.jsonl"), oracle="pocket", seed=seed,
+        base=str(POLICY_PATH), trained=str(out), prompts=str(work.parent / "held-out.jsonl"), oracle="pocket", seed=seed,
         max_tokens=MAX_TOKENS,
     )  # fmt: skip
-    evaluate(config, console=console)
+    base = evaluate(config, console=console, base=base).base
     text = (out / "evaluation-responses.jsonl").read_text(encoding="utf-8")
     answers = [json.loads(line) for line in text.splitlines()]
     read = {side: {name: _followed(answers, side, name) for name in ASKS} for side in ("base", "trained")}
@@ -157,7 +160,7 @@ def train_and_measure(work: Path, name: str, data: Path, steps: int, seed: int, 
     return {
         **{name: one.as_json() for name, one in read["trained"].items()},
         "followed": means["trained"], "base": means["base"],
-    }  # fmt: skip
+    }, base  # fmt: skip
 
 
 def _followed(answers: Sequence[Mapping[str, str]], side: str, family: str) -> Estimate:
@@ -167,24 +170,25 @@ def _followed(answers: Sequence[Mapping[str, str]], side: str, family: str) -> E
     return share(seen, [one["prompt"] for one in own])
 
 
-def one_seed(work: Path, seed: int, sizes: Sizes) -> list[dict[str, Json]]:
-    """All ways with one seed."""
+def one_seed(run: Path, work: Path, seed: int, share_labelled: float) -> list[dict[str, Json]]:
+    """All ways with one seed: another person, other pairs to label, another training, other answers."""
+    work.mkdir(parents=True, exist_ok=True)
     quiet = Console(quiet=True, err=(work / "log.txt").open("a", encoding="utf-8"))
-    run = make_run(work, seed, sizes, quiet)
-    add_labels(run / "labels.jsonl", labels_of(run, sizes.share, seed))
-    truth = work / "truth.jsonl"
-    truth.unlink(missing_ok=True)
-    add_labels(truth, labels_of(run, 1.0, seed, right=1.0))
-    ways = {**WAYS, CEILING: {"strategy": "by-axis", "axes": ALL_HUMAN, "labels": str(truth)}}
-    steps, rows = 0, []
-    for name, values in ways.items():
+    add_labels(work / "labels.jsonl", labels_of(run, share_labelled, seed))
+    add_labels(work / "truth.jsonl", labels_of(run, 1.0, seed, right=1.0))
+    told = {name: {"labels": str(work / "labels.jsonl"), **values} for name, values in WAYS.items()}
+    told[CEILING] = {"strategy": "by-axis", "axes": ALL_HUMAN, "labels": str(work / "truth.jsonl")}
+    steps, rows, base = 0, [], None
+    for name, values in told.items():
         began, cpu = time.monotonic(), time.process_time()
         blended = blend_run(run, make_config(values, BlendConfig), work / "data" / name.replace(" ", "-"))
         tally = blended.blend.tally
-        steps = steps or round(1.5 * tally.rows / BATCH)
+        steps = steps or round(tally.rows / BATCH)
         row: dict[str, Json] = {"seed": seed, "way": name, "rows": tally.rows, "human_share": tally.human_share}
-        row |= train_and_measure(work, name, blended.folder, steps, seed, quiet)
-        rows.append({**row, "steps": steps, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu})
+        measured, base = train_and_measure(work, name, blended.folder, steps, seed, quiet, base)
+        rows.append(
+            {**row, **measured, "steps": steps, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+        )
         print(json.dumps(rows[-1]), file=quiet.err, flush=True)
     return rows
 
@@ -194,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N")
     parser.add_argument("--prompts", type=int, default=240)
-    parser.add_argument("--held-out", type=int, default=200)
+    parser.add_argument("--held-out", type=int, default=160)
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--work", type=Path, help="keep what is made here, and go on with what is there")
     parser.add_argument("--json", action="store_true")
@@ -202,10 +206,12 @@ def main() -> None:
     sizes = Sizes(args.prompts, args.held_out, args.share)
     rows: list[dict[str, Json]] = []
     with tempfile.TemporaryDirectory() as scratch:
+        work = args.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        with (work / "log.txt").open("a", encoding="utf-8") as log:
+            run = make_run(work, sizes, Console(quiet=True, err=log))
         for seed in args.seeds:
-            work = (args.work or Path(scratch)) / f"seed-{seed}"
-            work.mkdir(parents=True, exist_ok=True)
-            rows += one_seed(work, seed, sizes)
+            rows += one_seed(run, work / f"seed-{seed}", seed, sizes.share)
     console = Console(json=args.json)
     if args.json:
         console.data(list(rows))
