@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from generate.blend.config import BlendConfig
 from tenet.cli import cli
 from tenet.config import load_config
 from tenet.runconfig import RunConfig
@@ -19,6 +20,13 @@ RUN_FILES = [
     pytest.param(block, id=f"{page.name}-{number}")
     for page in PAGES
     for number, block in enumerate(re.findall(r"```yaml\n(name:.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+]
+BLENDS = [
+    pytest.param(block, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, block in enumerate(
+        re.findall(r"```yaml\n(strategy:.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    )
 ]
 COMMANDS = [
     pytest.param(line, id=f"{page.name}: {line[:50]}")
@@ -32,6 +40,12 @@ def test_a_run_file_that_is_shown_can_be_used(text: str, tmp_path: Path) -> None
     (tmp_path / "prompts.jsonl").write_text('{"prompt": "Hello?"}\n')
     (tmp_path / "run.yaml").write_text(text)
     assert load_config(tmp_path / "run.yaml", RunConfig).prompts is not None
+
+
+@pytest.mark.parametrize("text", BLENDS)
+def test_a_blend_file_that_is_shown_can_be_used(text: str, tmp_path: Path) -> None:
+    (tmp_path / "blend.yaml").write_text(text)
+    assert load_config(tmp_path / "blend.yaml", BlendConfig).strategy in text
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -15,8 +15,8 @@ from generate.blend.config import BlendConfig
 from generate.blend.gather import Material, gather
 from generate.blend.rows import Blend
 from generate.context import Step
-from generate.export import ExportReport, ExportSource, export_dataset
-from generate.export.card import write_card
+from generate.export import EXPORTERS, ExportReport, ExportSource, export_dataset
+from generate.export.card import CARD, write_card
 from generate.exporting import provenance, uses_pocket
 from generate.report.data import gather as gather_report
 from tenet.config import as_json
@@ -52,7 +52,7 @@ def blend_run(path: Path, config: BlendConfig, out: Path | None = None) -> Blend
 
     Raises:
         MissingInput: there is no run, it has no pairs yet, or a file is not there.
-        UsageError: the strategy needs labels and there are none, or it leaves no pair.
+        UsageError: the strategy needs labels and there are none, it leaves no pair, or the folder holds something that is no blend.
         InvalidInput: a file does not read back.
         StorageFailed: the disk is full or not writable.
     """
@@ -82,7 +82,20 @@ def _file(config: BlendConfig) -> Path | None:
     return None if config.labels is None else Path(config.labels)
 
 
+def _require_own(folder: Path) -> None:
+    """Make sure that nothing of the user's is written over.
+
+    Raises:
+        UsageError: the folder holds something that is no blend.
+    """
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    foreign = held - {MANIFEST, CARD, *EXPORTERS}
+    if held and (foreign or held == {CARD}):
+        raise UsageError(f"{folder} holds something else than a blend", hint="name a new folder: --out DIR")
+
+
 def _write(material: Material, config: BlendConfig, folder: Path) -> Blended:
+    _require_own(folder)
     if not material.votes and config.strategy != "human-first":
         raise UsageError(
             f"{config.strategy} needs labels of people, and there is none of a pair of this run",

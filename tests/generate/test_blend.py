@@ -149,6 +149,16 @@ def test_axes_send_each_pair_where_its_tag_says(labelled: Path, tmp_path: Path) 
         assert row["weight"] == pytest.approx(1.0 if row["source"] == "ai" else 4 / 3), "they stand for the unlabelled"
 
 
+def test_a_folder_of_something_else_is_left_alone(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(UsageError, match="something else"):
+        blend_run(labelled, config(strategy="weighted"), tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    for strategy in ("weighted", "human-first"):
+        blend_run(labelled, config(strategy=strategy), tmp_path / "out")
+    assert json.loads((tmp_path / "out" / MANIFEST).read_text())["config"]["strategy"] == "human-first"
+
+
 def test_labels_of_a_file_and_duplicates_count_once(labelled: Path, tmp_path: Path) -> None:
     twice = [*read_store(labelled / "labels.jsonl")]
     add_labels(tmp_path / "labels.jsonl", twice)
