@@ -134,9 +134,9 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     else:
         first = comparison.evaluations[0]
         rows: list[list[Json]] = [[name, *map(_share, shares)] for name, shares in comparison.rates.items()]
-        for place, one in enumerate(first.lengths):
+        for place, length in enumerate(first.lengths):
             values = [found.lengths[place].trained.value for found in comparison.evaluations]
-            rows.append([one.name, f"{one.base.value:.1f}", *(f"{value:.1f}" for value in values)])
+            rows.append([length.name, f"{length.base.value:.1f}", *(f"{value:.1f}" for value in values)])
         title = f"{len(first.prompts.prompts):,} prompts, {first.config.samples} answers each"
         console.table(["", "base", *comparison.names], rows, title=title)
         console.say("95 % intervals in brackets, by prompt.")
