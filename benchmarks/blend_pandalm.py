@@ -15,6 +15,8 @@ of annotator 1's labels of each kind, counted with half a label added to each (J
                 of whom nothing is known, as `judges.blending.people` has it)
     routed      people where the judges' calibrated confidence is least: the threshold is the one that spends the share on the fitting half
     routed+     as routed, and there both are multiplied
+    stated 75%  as `tenet blend` routes, by its own functions: the judges' p, each vote counted, where the fitting half states an agreement
+                of 75 % with people at confidence 0.9; people elsewhere. It spends what that takes, near 31.5 %
     agree       the judges' label where both give the same, people elsewhere: a fixed share of about 31 %, no fit
 """
 
@@ -28,13 +30,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recorded_data import DATA, pandalm_choices
-from judges.blending.people import PRIOR
+from judges.anchors import Anchor
+from judges.blending.decide import Believed, Opinions, Source
+from judges.blending.people import PRIOR, People, Vote
+from judges.blending.trust import Stated, trust
+from judges.calibration.store import AnchorRow
+from judges.probability import vote_share
 from tenet.console import Console
 from tenet.ids import Json
+from tenet.records import Choice
 
 SHARES = (0.0, 0.1, 0.2, 0.315, 0.5)
 WAYS = ("naive mix", "weighted", "routed", "routed+")
 KINDS = 3
+STATED = 0.75
 Ints = NDArray[np.int_]
 Floats = NDArray[np.float64]
 
@@ -76,6 +85,29 @@ def labels_by(
     return np.where(people, both, own.argmax(axis=1)), float(people.mean())
 
 
+def p_of(judges: Ints) -> Floats:
+    """P(the first is better) by the votes of both judges, an unread one and a tie being half a vote each way."""
+    wins = np.where(judges == 0, 1.0, np.where(judges == 1, 0.0, 0.5)).sum(axis=1)
+    return np.array([vote_share(one, judges.shape[1]) for one in wins.tolist()])
+
+
+def as_blended(fit_on: tuple[Ints, Ints], judges: Ints, said: Ints) -> tuple[Ints, float]:
+    """The labels that `tenet blend` gives with `strategy: routed`, by its own functions."""
+    counts = np.eye(KINDS, dtype=int)
+    rows = [
+        ("", AnchorRow(Anchor(str(place), "a", "b", *map(int, counts[label])), float(p)))
+        for place, (p, label) in enumerate(zip(p_of(fit_on[0]), fit_on[1], strict=True))
+    ]
+    believed = Believed(People(), trust(rows, Stated(STATED)))
+    choices = (Choice.A, Choice.B, Choice.TIE)
+    told = [
+        believed.routed(Opinions(p, p, (Vote("annotator 1", choices[label]),)))
+        for p, label in zip(p_of(judges).tolist(), said.tolist(), strict=True)
+    ]
+    labels = [0 if one.p_a > 0.5 else 1 if one.p_a < 0.5 else 2 for one in told]
+    return np.array(labels), float(np.mean([one.source is Source.HUMAN for one in told]))
+
+
 def scored(labels: Ints, people: Ints) -> dict[str, float]:
     """How often labels equal those of people who had no part in them, and the majority of all three."""
     two, three = people[:, 1], people[:, 2]
@@ -100,6 +132,8 @@ def measure(judges: Ints, people: Ints, splits: int) -> list[dict[str, Json]]:
                 rng = np.random.default_rng([split, int(1000 * share)])
                 labels, spent = labels_by(way, share, fitted, judges[there], people[there, 0], rng)
                 found[way, share].append({"human": spent, **scored(labels, people[there])})
+        labels, spent = as_blended((judges[here], people[here, 0]), judges[there], people[there, 0])
+        found[f"stated {STATED:.0%}", 0.315].append({"human": spent, **scored(labels, people[there])})
         agree = (judges[there, 0] == judges[there, 1]) & (judges[there, 0] >= 0)
         labels = np.where(agree, judges[there, 0], people[there, 0])
         found["agree", 0.315].append({"human": float(1 - agree.mean()), **scored(labels, people[there])})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -71,6 +72,11 @@ class Material:
         given = self.run.config.get("seed")
         return given if isinstance(given, int) else 0
 
+    @cached_property
+    def _labelled(self) -> frozenset[str]:
+        """The prompts that people labelled pairs of."""
+        return frozenset(prompt for prompt, _, _ in self.votes)
+
     def preferences(self, shard: int) -> list[Preference]:
         """What the judge said of a shard's pairs, as far as it was asked in both orders (or in one, where the run asks no more)."""
         found = self.run.stage(PREFERENCES, Preference).records(shard)
@@ -83,8 +89,7 @@ class Material:
         if FOR_PEOPLE in self.run.manifest.stages:
             waiting = self.run.stage(FOR_PEOPLE, PreferencePair).records(shard)
         everything = replace(self.pairs, select="all", min_margin=0.0, keep_ties=True, min_agreement=None)
-        named = {pair[0] for pair in self.votes}
-        prompts = [one for one in self.source.shards[shard] if one.id in named]
+        prompts = [one for one in self.source.shards[shard] if one.id in self._labelled]
         here = {one.id for one in prompts}
         labelled = pairs_of(
             prompts, [one for one in told if one.prompt_id in here], everything, self.seed, one_order=self.one_order,
