@@ -170,20 +170,20 @@ def _followed(answers: Sequence[Mapping[str, str]], side: str, family: str) -> E
     return share(seen, [one["prompt"] for one in own])
 
 
-def one_seed(run: Path, work: Path, seed: int, share_labelled: float) -> list[dict[str, Json]]:
+def one_seed(run: Path, work: Path, seed: int, share_labelled: float, ways: Sequence[str]) -> list[dict[str, Json]]:
     """All ways with one seed: another person, other pairs to label, another training, other answers."""
     work.mkdir(parents=True, exist_ok=True)
     quiet = Console(quiet=True, err=(work / "log.txt").open("a", encoding="utf-8"))
     add_labels(work / "labels.jsonl", labels_of(run, share_labelled, seed))
-    add_labels(work / "truth.jsonl", labels_of(run, 1.0, seed, right=1.0))
+    truth = labels_of(run, 1.0, seed, right=1.0)
+    add_labels(work / "truth.jsonl", truth)
     told = {name: {"labels": str(work / "labels.jsonl"), **values} for name, values in WAYS.items()}
     told[CEILING] = {"strategy": "by-axis", "axes": ALL_HUMAN, "labels": str(work / "truth.jsonl")}
-    steps, rows, base = 0, [], None
-    for name, values in told.items():
+    steps, rows, base = round(len(truth) / BATCH), [], None
+    for name, values in [(name, told[name]) for name in ways]:
         began, cpu = time.monotonic(), time.process_time()
         blended = blend_run(run, make_config(values, BlendConfig), work / "data" / name.replace(" ", "-"))
         tally = blended.blend.tally
-        steps = steps or round(tally.rows / BATCH)
         row: dict[str, Json] = {"seed": seed, "way": name, "rows": tally.rows, "human_share": tally.human_share}
         measured, base = train_and_measure(work, name, blended.folder, steps, seed, quiet, base)
         rows.append(
@@ -200,6 +200,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=240)
     parser.add_argument("--held-out", type=int, default=160)
     parser.add_argument("--share", type=float, default=0.1)
+    parser.add_argument("--ways", nargs="+", default=[*WAYS, CEILING], choices=[*WAYS, CEILING], metavar="NAME")
     parser.add_argument("--work", type=Path, help="keep what is made here, and go on with what is there")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -211,7 +212,7 @@ def main() -> None:
         with (work / "log.txt").open("a", encoding="utf-8") as log:
             run = make_run(work, sizes, Console(quiet=True, err=log))
         for seed in args.seeds:
-            rows += one_seed(run, work / f"seed-{seed}", seed, sizes.share)
+            rows += one_seed(run, work / f"seed-{seed}", seed, sizes.share, args.ways)
     console = Console(json=args.json)
     if args.json:
         console.data(list(rows))
@@ -224,7 +225,7 @@ def main() -> None:
         for row in rows
     ]  # fmt: skip
     console.table(["seed", "labels by", "rows", "human", *ASKS, "followed", "base"], shown)
-    for name in (*WAYS, CEILING):
+    for name in args.ways:
         values = [float(str(row["followed"])) for row in rows if row["way"] == name]
         console.say(f"{name}: mean of {len(values)} seeds {sum(values) / len(values):.3f}")
 

@@ -1,7 +1,7 @@
 """Makes the rows of a blend, shard by shard: gives each pair what its strategy decides, turned round where people prefer the other side.
 
 Writes nothing. `Tally` counts what became of the pairs, for the manifest. Weights are the run's design: one over the pairs of a prompt
-that are kept where the run takes all pairs, and for a pair that stands for others that nobody labelled, the inverse chance of its draw.
+where the run takes all pairs, and for a pair that stands for others that nobody labelled, the inverse chance of its draw besides.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class Blend:
 
     def _settled(self, rows: Sequence[PairRow], said: Mapping[Pair, float]) -> Iterator[PairRow]:
         kept: list[tuple[PairRow, Decision]] = []
+        reasons: list[Dropped] = []
         for row in rows:
             decision = self._decide(row, self._opinions(row, said))
             self.tally.pairs += 1
@@ -121,23 +122,30 @@ class Blend:
                 reason = Dropped.TIE
             if reason is not None:
                 self.tally.dropped[reason.value] += 1
+                reasons.append(reason)
             else:
                 kept.append((row, decision))
+        unlabelled = sum(reason is Dropped.NO_LABEL for reason in reasons)
         for row, decision in kept:
-            done = self._labelled(row, decision, len(kept))
+            done = self._labelled(row, decision, self._weight(row, decision, len(kept), unlabelled))
             self.tally.turned += done.pair.chosen_id != row.pair.chosen_id
             self.tally.p[done.pair.source].append(done.pair.p_chosen)
             self.tally.weight[done.pair.source].append(done.pair.weight)
             yield done
 
-    def _labelled(self, row: PairRow, decision: Decision, kept: int) -> PairRow:
+    def _weight(self, row: PairRow, decision: Decision, kept: int, unlabelled: int) -> float:
+        """The weight by design of a row of a prompt of which so many pairs are kept and so many wait for a label."""
+        chance = 1.0
+        if decision.by_label and decision.source is not Source.AI:
+            chance = self.material.weight.get(key_of(row.pair), 1.0)
+        stands_for = kept + (unlabelled if chance > 1.0 else 0)  # the prompt's pairs share its weight, seen or not
+        return (1.0 / stands_for if self.material.pairs.select == "all" else 1.0) * chance
+
+    def _labelled(self, row: PairRow, decision: Decision, weight: float) -> PairRow:
         pair, key = row.pair, key_of(row.pair)
         p = decision.p_a if pair.chosen_id == key[1] else 1.0 - decision.p_a
         if decision.source is Source.AI and abs(p - pair.p_chosen) < 1e-15:
             p = pair.p_chosen  # not 1 - (1 - p): what the judge alone labels is the run's own row, to the bit
-        weight = 1.0 / kept if self.material.pairs.select == "all" else 1.0
-        if decision.by_label and decision.source is not Source.AI:
-            weight *= self.material.weight.get(key, 1.0)
         source = pair.source if decision.source is Source.AI else decision.source.value
         labelled = replace(pair, p_chosen=p, weight=weight, source=source)
         if p >= 0.5:
