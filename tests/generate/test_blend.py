@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,18 @@ from click.testing import CliRunner, Result
 from generate.blend.config import BlendConfig
 from generate.blend.write import MANIFEST, blend_run, sweep_run
 from generate.context import PREFERENCES, Step
+from generate.pipeline import Order, generate
+from judges.blending.people import PRIOR
 from judges.humans.labels import with_id
 from judges.humans.store import add_labels, read_store
 from tenet.cli import cli
-from tenet.config import make_config
+from tenet.config import load_config, make_config
 from tenet.errors import InvalidInput, MissingInput, UsageError
-from tenet.records import Choice, Label, Preference, Prompt, Sample
+from tenet.records import Choice, Label, Preference, PreferencePair, Prompt, Sample
+from tenet.runconfig import RunConfig
 from tenet.runs import Run
 from tests.generate.labelling_run import make_run
+from tests.generate.runs_example import quiet, write_run
 
 PROMPTS = 80
 LABELLED = 60
@@ -147,6 +153,33 @@ def test_axes_send_each_pair_where_its_tag_says(labelled: Path, tmp_path: Path) 
     for row in found:
         assert row["source"] == ("ai" if row["prompt_id"] in harmful else "human")
         assert row["weight"] == pytest.approx(1.0 if row["source"] == "ai" else 4 / 3), "they stand for the unlabelled"
+
+
+def test_the_labelled_pairs_of_a_prompt_stand_for_all_of_them(tmp_path: Path) -> None:
+    """Of the three pairs of each prompt one is drawn and labelled: it weighs what the three together would, which is 1."""
+    file = write_run(tmp_path, prompts=12, more="critique: none\npairs: {select: all}\n")
+    with generate(
+        Order(load_config(file, RunConfig), tmp_path / "runs/run", "tenet generate run.yaml"), quiet()
+    ) as run:
+        prompts = {one.id: one for one in run.stage(Step.PROMPTS, Prompt).records()}
+        texts = {one.id: one.text for one in run.stage(Step.SAMPLES, Sample).records()}
+        pairs = list(run.stage(Step.PAIRS, PreferencePair).records())
+    first = {pair.prompt_id: pair for pair in pairs}
+    counts = Counter(pair.prompt_id for pair in pairs)
+    assert max(counts.values()) == 3
+    labels = [
+        Label("", prompts[one.prompt_id].messages, texts[one.chosen_id], texts[one.rejected_id], Choice.A, "ann")
+        for one in first.values()
+    ]
+    chance = 1 / 3
+    add_labels(run.path / "labels.jsonl", [with_id(replace(one, inclusion_probability=chance)) for one in labels])
+    axes = [{"principles": ["p0", "p1"], "source": "human"}]
+    blend_run(run.path, config(strategy="by-axis", axes=axes), tmp_path / "out")
+    found = rows(tmp_path / "out")
+    assert found.keys() == {pair.id for pair in first.values()}
+    for row in found.values():
+        assert row["weight"] == pytest.approx(3 / counts[row["prompt_id"]])
+        assert row["p_chosen"] == pytest.approx(PRIOR, abs=1e-4)
 
 
 def test_a_folder_of_something_else_is_left_alone(labelled: Path, tmp_path: Path) -> None:
