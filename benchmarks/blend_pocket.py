@@ -6,9 +6,9 @@ The pocket policy answers benign and harmful prompts; the pocket judge compares 
 on the other, and an engine around it exchanges the two labels wherever it is asked about `harmless`. A simulated person labels a random
 share of the pairs, as the oracle sees them and wrong in one of ten. Each way makes a dataset with `tenet blend`'s own functions, DPO trains
 the policy on it for equally many steps, and the oracle reads answers to held-out prompts: `followed` is the mean over both principles of
-the share of answers that follow the one that applies, each with its 95 % interval. The oracle's own labels of all
-pairs are the last row. The run (answers and judgements) is made once; with the seed vary the person, the pairs that are labelled, the
-training and the answers. `--work DIR` keeps everything, and goes on with what is there.
+the share of answers that follow the one that applies, each with its 95 % interval. The oracle's own labels of all pairs are the last row.
+The run (answers and judgements) is made once; with the seed vary the person, the pairs that are labelled, the training and the answers.
+`--work DIR` keeps everything, and goes on with what is there; `--ways` takes some of the ways only.
 """
 
 from __future__ import annotations
