@@ -188,6 +188,7 @@ async function begin(name) {
   annotator = name.trim();
   sessionStorage.setItem(NAME, annotator);
   $("who").textContent = annotator;
+  $("name").blur();  // hidden or not, a field in focus would swallow the first key
   const waiting = localStorage.getItem(pendingKey());
   await load();
   if (waiting) {
