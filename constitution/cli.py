@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from constitution.load import load
 from constitution.model import Constitution, Status, Tier
 from constitution.sources import shipped
 from constitution.testrecord import recorded_judges, shipped_records
+from tenet.cligroup import GroupWithMore
 from tenet.console import Console
 from tenet.errors import InvalidInput, MissingInput, Problem, TenetError
 from tenet.ids import Json
@@ -40,23 +40,9 @@ ELSEWHERE = {
 }
 
 
-class _Group(click.Group):
-    """The commands of this module, and those that stand elsewhere."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *ELSEWHERE]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = ELSEWHERE[cmd_name].partition(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
 @click.group(
-    cls=_Group,
+    cls=GroupWithMore,
+    elsewhere=ELSEWHERE,
     epilog="Examples:\n\n\b\n  tenet principles list\n  tenet principles check my-principles.yaml\n"
     "  tenet principles show honesty keep-its-own-judgement",
 )

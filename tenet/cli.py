@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from tenet.cligroup import imported
 from tenet.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, TenetError
 
 EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ends
@@ -69,17 +70,13 @@ class LazyGroup(click.Group):
         """
         if cmd_name not in COMMANDS:
             return None
-        from importlib import import_module
-
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        if module.split(".")[0] in PACKAGES:
+        where = COMMANDS[cmd_name][0]
+        if where.split(".")[0] in PACKAGES:
             from tenet.environment import require_matching_torchvision, require_own_packages
 
             require_own_packages(PACKAGES)
             require_matching_torchvision()
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
+        return imported(where)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

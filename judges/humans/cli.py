@@ -6,12 +6,12 @@ a run's records are named in `ELSEWHERE`.
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import click
 
 from judges.formats.registry import FORMATS
+from tenet.cligroup import GroupWithMore
 from tenet.errors import MissingInput, UsageError
 from tenet.records import Choice
 
@@ -22,22 +22,7 @@ FORMAT_LIST = "\b\nFormats:\n" + "".join(f"  {one.name:<24} {one.summary}\n" for
 ELSEWHERE = {"page": "generate.labelling_cli:page"}
 
 
-class _Group(click.Group):
-    """The commands of this module, and those that stand elsewhere."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *ELSEWHERE]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = ELSEWHERE[cmd_name].partition(":")
-        command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=_Group)
+@click.group(cls=GroupWithMore, elsewhere=ELSEWHERE)
 def labels() -> None:
     """Collect labels of people, to check or to blend with a judge's; bring them in and out; measure how far people agree."""
 

@@ -1,0 +1,34 @@
+"""Click groups whose commands are imported when they are used: a command is named as "module:function". Knows no command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+def imported(address: str) -> click.Command:
+    """Import the command at "module:function"."""
+    module, _, name = address.partition(":")
+    command = getattr(import_module(module), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
+class GroupWithMore(click.Group):
+    """A group with commands of its own, and more that stand `elsewhere`: by name, where each is. They come last, in that order."""
+
+    def __init__(self, *args: Any, elsewhere: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._elsewhere = dict(elsewhere)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all."""
+        return [*super().list_commands(ctx), *self._elsewhere]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, imported where it stands elsewhere."""
+        where = self._elsewhere.get(cmd_name)
+        return super().get_command(ctx, cmd_name) if where is None else imported(where)
