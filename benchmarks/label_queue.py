@@ -1,13 +1,13 @@
 """How many labels a queue by uncertainty needs to bring a set of verdicts as near to people as a random queue does.
 
-    python -m benchmarks.label_queue [--data DATA] [--repeats 20] [--pairs 300] [--json]
+    python -m benchmarks.label_queue [--data DATA] [--draws 20] [--pairs 300] [--json]
 
 The rule is routing: where a pair was labelled, the person's choice replaces the judge's verdict. Agreement is the share of all pairs,
 labelled or not, whose final verdict is the reference's. For every number of labels that a random queue is given (5 % to 60 % of the
 pairs), the least number of labels is found with which the queue by uncertainty (`judges.humans.queue`, its random fifth included)
-reaches the same agreement; `ratio` is that number over the random queue's. A random queue's expected agreement is exact, a straight line;
-the other's is a mean over draws of the queue and of the annotator. Both end at the same point, so that the ratio must rise to 1 as
-all pairs are labelled.
+reaches the same agreement; `ratio` is that number over the random queue's. Both are expectations over all draws of the queue, by the
+exact probability of each pair to be in it, and over the annotators; nothing is simulated but the pocket judge's noise. Both end at the
+same point, so that the ratio must rise to 1 as all pairs are labelled.
 
 PandaLM: the judges are its two recorded ones, together (each a vote; p as `benchmarks.recorded_data` has it). Where they contradict
 each other (p = 1/2) an unlabelled pair is a tie, as everywhere in Tenet; in a second set of rows the better single judge's verdict stands
@@ -22,16 +22,14 @@ as a PandaLM annotator contradicts the majority of the three.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from benchmarks.recorded_data import DATA, Verdicts, pandalm
-from judges.humans.queue import Candidate, Queue, draw
+from judges.humans.queue import Candidate, Queue, inclusion
 from judges.reliability.votes import Array
 from tenet.console import Console
 from tenet.ids import Json
@@ -41,12 +39,20 @@ GRID: Final = 40
 
 
 @dataclass(frozen=True)
+class Case:
+    """Pairs with the judge's p, and what judge and person are expected to score on each against the reference (0 to 1)."""
+
+    p: Array
+    judge: Array
+    person: Array
+
+
+@dataclass(frozen=True)
 class Set:
-    """Pairs with the judge's p, and for one drawn annotator a pair what judge and person score against the reference (0, 1/2 or 1)."""
+    """A name, and one case, or several whose curves are averaged."""
 
     name: str
-    p: Array
-    scores: Callable[[np.random.Generator], tuple[Array, Array]]
+    cases: tuple[Case, ...]
 
 
 def of_pandalm(data: Path) -> tuple[list[Set], float]:
@@ -60,16 +66,12 @@ def of_pandalm(data: Path) -> tuple[list[Set], float]:
         "undecided a tie": _verdict(p),
         "undecided by the better": _verdict(np.where(np.abs(p - 0.5) < 1e-9, best, p)),
     }
-
-    def scores(rng: np.random.Generator, verdict: Array) -> tuple[Array, Array]:
-        who = rng.integers(0, 3, len(p))
-        rows = np.arange(len(p))
-        others = [people[rows, (who + step) % 3] for step in (1, 2)]
-        label = people[rows, who]
-        found = [np.mean([told == other for other in others], axis=0) for told in (verdict, label)]
-        return found[0], found[1]
-
-    sets = [Set(f"PandaLM, {name}", p, partial(scores, verdict=verdict)) for name, verdict in verdicts.items()]
+    pairs = [(who, other) for who in range(3) for other in range(3) if other != who]
+    person = np.mean([people[:, who] == people[:, other] for who, other in pairs], axis=0)
+    sets = [
+        Set(f"PandaLM, {name}", (Case(p, (verdict[:, None] == people).mean(axis=1), person),))
+        for name, verdict in verdicts.items()
+    ]
     return sets, _contradiction(both)
 
 
@@ -87,7 +89,7 @@ def _contradiction(judge: Verdicts) -> float:
     return float(np.mean(votes[clear] != majority[clear, None]))
 
 
-def of_pocket(wanted: int, error: float) -> list[Set]:
+def of_pocket(wanted: int, error: float, draws: int) -> list[Set]:
     """The pocket judge with noise of three sizes. A slope would calibrate it and leave the order of doubt as it is, so none is fitted."""
     from benchmarks.pocket_panel import WEAK, ask, weakened
     from engines.registry import create_engine
@@ -98,41 +100,39 @@ def of_pocket(wanted: int, error: float) -> list[Set]:
         told, truth, constitution = ask(engine, wanted)
     found = []
     for name, spread in WEAK.items():
-        said = {
-            (one.prompt_id, one.a_id, one.b_id): one.p_a
-            for one in preferences(weakened(told, name, spread), constitution)
-        }
-        pairs = sorted(said)
-        p = np.array([said[pair] for pair in pairs])
-        right = ((p > 0.5) == np.array([truth[pair] > 0 for pair in pairs])).astype(float)
-
-        def scores(rng: np.random.Generator, right: Array = right) -> tuple[Array, Array]:
-            return right, (rng.random(len(right)) >= error).astype(float)
-
-        found.append(Set(f"pocket, noise {spread:g}", p, scores))
+        cases = []
+        for number in range(draws):
+            judged = preferences(weakened(told, f"{name} {number}", spread), constitution)
+            said = {(one.prompt_id, one.a_id, one.b_id): one.p_a for one in judged}
+            pairs = sorted(said)
+            p = np.array([said[pair] for pair in pairs])
+            right = ((p > 0.5) == np.array([truth[pair] > 0 for pair in pairs])).astype(float)
+            cases.append(Case(p, right, np.full(len(p), 1.0 - error)))
+        found.append(Set(f"pocket, noise {spread:g}", tuple(cases)))
     return found
 
 
-def curves(held: Set, repeats: int) -> tuple[Array, Array]:
-    """Mean agreement by the number of labels, 0, 1/GRID, ... of the pairs: of a random queue, and of one by uncertainty."""
-    count = len(held.p)
-    candidates = [Candidate((f"{place:06}", "a", "b"), float(p)) for place, p in enumerate(held.p)]
+def curves(held: Set) -> tuple[Array, Array]:
+    """Expected agreement by the number of labels, 0, 1/GRID, ... of the pairs: of a random queue, and of one by uncertainty."""
     shares = np.arange(GRID + 1) / GRID
     random, uncertain = np.zeros(GRID + 1), np.zeros(GRID + 1)
-    for seed in range(repeats):
-        judge, person = held.scores(np.random.default_rng(seed))
-        gain = person - judge
-        random += judge.mean() + shares * gain.mean()
-        uncertain += judge.mean()
+    for case in held.cases:
+        count = len(case.p)
+        candidates = [Candidate((f"{place:06}", "a", "b"), float(p)) for place, p in enumerate(case.p)]
+        gain = case.person - case.judge
+        random += case.judge.mean() + shares * gain.mean()
+        uncertain[0] += case.judge.mean()
         for step in range(1, GRID + 1):
-            plan = draw(candidates, Queue.UNCERTAIN, round(count * step / GRID), seed)
-            uncertain[step] += gain[[int(one.pair[0]) for one in plan.chosen]].sum() / count
-    return random / repeats, uncertain / repeats
+            drawn = inclusion(candidates, Queue.UNCERTAIN, round(count * step / GRID))
+            probability = np.array([drawn[one.pair] for one in candidates])
+            uncertain[step] += case.judge.mean() + probability @ gain / count
+    return random / len(held.cases), uncertain / len(held.cases)
 
 
-def compare(held: Set, repeats: int) -> list[dict[str, Json]]:
+def compare(held: Set) -> list[dict[str, Json]]:
     """A row for every number of labels of the random queue."""
-    random, uncertain = curves(held, repeats)
+    random, uncertain = curves(held)
+    pairs = len(held.cases[0].p)
     rows: list[dict[str, Json]] = []
     for share in SHARES:
         target = random[round(share * GRID)]
@@ -142,8 +142,8 @@ def compare(held: Set, repeats: int) -> list[dict[str, Json]]:
         )
         needed = max(0.0, reached - 1 + between) / GRID
         rows.append({
-            "set": held.name, "pairs": len(held.p), "judge alone": float(random[0]), "random labels": round(share * len(held.p)),
-            "agreement": float(target), "uncertain labels": round(needed * len(held.p)), "ratio": needed / share,
+            "set": held.name, "pairs": pairs, "judge alone": float(random[0]), "random labels": round(share * pairs),
+            "agreement": float(target), "uncertain labels": round(needed * pairs), "ratio": needed / share,
             "uncertain at equal labels": float(uncertain[round(share * GRID)]),
         })  # fmt: skip
     return rows
@@ -153,13 +153,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--draws", type=int, default=20, help="draws of the pocket judge's noise")
     parser.add_argument("--pairs", type=int, default=300, help="pairs of the pocket world; 0 leaves it out")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     panda, error = of_pandalm(args.data)
-    sets = [*panda, *(of_pocket(args.pairs, error) if args.pairs else [])]
-    rows = [row for held in sets for row in compare(held, args.repeats)]
+    sets = [*panda, *(of_pocket(args.pairs, error, args.draws) if args.pairs else [])]
+    rows = [row for held in sets for row in compare(held)]
     console = Console(json=args.json)
     shown = [
         [round(value, 3) if isinstance(value, float) and not args.json else value for value in row.values()]
@@ -168,7 +168,7 @@ def main() -> None:
     console.table(
         list(rows[0]),
         shown,
-        title=f"An annotator contradicts the majority in {error:.1%}; means of {args.repeats} draws",
+        title=f"An annotator contradicts the majority in {error:.1%}; the pocket judge's noise drawn {args.draws} times",
     )
     for held in sets:
         worst = max(float(str(row["ratio"])) for row in rows if row["set"] == held.name)

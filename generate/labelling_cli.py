@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from judges.humans.queue import TARGETED, Queue
+from judges.humans.queue import RANDOM, Queue
 from tenet.console import Console
 from tenet.runs import find_run
 
@@ -30,7 +30,7 @@ _TAGS: Final = "safety, unsafe, harm, harmful, danger, risky"
     type=click.Choice([one.value for one in Queue]),
     default="random",
     show_default=True,
-    help=f"Which pairs to show; at least {1 - TARGETED:.0%} are drawn at random in any.",
+    help=f"Which pairs to show; at least {RANDOM:.0%} are a random sample in any.",
 )
 @click.option("--budget", type=click.IntRange(1), default=200, show_default=True, help="How many pairs.")
 @click.option(
@@ -84,7 +84,9 @@ def page(
     console, plan = Console(), drawn.plan
     random = sum(one.random for one in plan.chosen)
     source = "The same queue as before" if drawn.kept else "A queue"
-    console.say(f"{source} ({kind}): {len(drawn.items):,} of {plan.pool:,} pairs, {random:,} of them drawn at random.")
+    console.say(
+        f"{source} ({kind}): {len(drawn.items):,} of {plan.pool:,} pairs, {random:,} of them a random sample of all."
+    )
     console.say(
         f"Expected per label: {plan.mended:.3f} of the judge's verdicts mended, if its p is right (the mean of min(p, 1 - p))."
     )

@@ -1,15 +1,18 @@
 """Which pairs people are asked about, and with what probability each came into the queue. Knows no file and no text.
 
-A queue of N pairs has two parts. The targeted part, `TARGETED` of N, is taken from the pairs that the queue is after: those of which the
-judge is least sure, say. The random part, the rest, is drawn from all other pairs alike. It keeps the queue honest: from targeted pairs
-alone nothing can be said of the others.
+A queue of N pairs has two parts. The random stratum, at least `RANDOM` of N, stands for all M pairs alike and keeps the queue honest:
+from targeted pairs alone nothing can be said of the others. The rest is taken from the pairs that the queue is after: those of which the
+judge is least sure, say. A targeted pair that the random stratum would have drawn too is asked about once and counts for both, so that
+with K pairs targeted and R of the other M - K drawn, the random stratum is those R and R / (M - K) of the targeted ones: a random sample
+of all pairs, stratified in proportion. K is the largest number with which it is as large as it must be:
+K (1 - `RANDOM` N / M) <= (1 - `RANDOM`) N.
 
     pi(pair) = t + (1 - t) * R / (M - K)
 
-is the probability with which a pair is in the queue, for M pairs of which K are targeted and R drawn: t is the share of its group that is
-targeted (1 for the pairs before the cut, a fraction for pairs that tie there, 0 after it). It is exact, for the K targeted pairs are always
-as many and every other pair is drawn alike; labels weigh 1 / pi (Horvitz and Thompson 1952). The chosen pairs are shown in random order,
-so that whoever stops early has labelled a random part of the queue, and all probabilities are too large by one and the same factor.
+is the probability with which a pair is in the queue: t is the share of its group that is targeted (1 for the pairs before the cut, a
+fraction for pairs that tie there, 0 after it). It is exact, for the K targeted pairs are always as many and every other pair is drawn
+alike; labels weigh 1 / pi (Horvitz and Thompson 1952). The chosen pairs are shown in random order, so that whoever stops early has
+labelled a random part of the queue, and all probabilities are too large by one and the same factor.
 """
 
 from __future__ import annotations
@@ -19,14 +22,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from math import ceil
 from typing import Final
 
 from judges.aggregate import Pair
 from tenet.errors import UsageError
 from tenet.ids import Json, unit_interval
 
-TARGETED: Final = 0.8
-"""Largest share of a budget that is targeted."""
+RANDOM: Final = 0.2
+"""Least share of a budget that is the random stratum."""
 _STEP: Final = 1e-9
 
 
@@ -60,7 +64,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A pair in the queue, the probability with which it came there, and whether it is one of the random part."""
+    """A pair in the queue, the probability with which it came there, and whether it is one of the random stratum."""
 
     pair: Pair
     probability: float
@@ -100,29 +104,39 @@ def draw(candidates: Iterable[Candidate], kind: Queue, budget: int, seed: int) -
         )
     budget = min(budget, len(pool))
     order = sorted(pool, key=lambda one: unit_interval("queue", seed, *one.pair))
-    if kind is Queue.RANDOM or budget == len(pool):
-        rows = [Chosen(one.pair, budget / len(pool), True, one.doubt) for one in order[:budget]]
-        return Plan(kind, seed, len(pool), tuple(rows))
-    groups = _groups(kind, order)
-    wanted = min(int(TARGETED * budget), sum(len(group) for group, _ in groups))
-    slots = _slots(groups, wanted)
-    share: dict[Pair, float] = {}
-    targeted: set[Pair] = set()
-    for (group, _), count in zip(groups, slots, strict=True):
-        share |= {one.pair: count / len(group) for one in group}
-        targeted |= {one.pair for one in group[:count]}
+    groups, slots = _targets(kind, order, budget)
+    targeted = {one.pair for (group, _), count in zip(groups, slots, strict=True) for one in group[:count]}
     drawn = budget - len(targeted)
-    others = sorted(
-        (one for one in order if one.pair not in targeted), key=lambda one: unit_interval("others", seed, *one.pair)
-    )
-    rate = drawn / len(others)
-    chosen = [*(one for one in order if one.pair in targeted), *others[:drawn]]
-    rows = []
-    for one in chosen:
-        t = share.get(one.pair, 0.0)
-        rows.append(Chosen(one.pair, t + (1.0 - t) * rate, one.pair not in targeted, one.doubt))
+    sought, others = [one for one in order if one.pair in targeted], [one for one in order if one.pair not in targeted]
+    sought.sort(key=lambda one: unit_interval("both", seed, *one.pair))
+    others.sort(key=lambda one: unit_interval("others", seed, *one.pair))
+    share = drawn / len(others) if others else 1.0
+    both = max(round(share * len(sought)), ceil(RANDOM * budget - _STEP) - drawn)
+    probability = inclusion(pool, kind, budget)
+    rows = [
+        Chosen(one.pair, probability[one.pair], place < both or place >= len(sought), one.doubt)
+        for place, one in enumerate([*sought, *others[:drawn]])
+    ]
     rows.sort(key=lambda one: unit_interval("shown", seed, *one.pair))
     return Plan(kind, seed, len(pool), tuple(rows))
+
+
+def inclusion(candidates: Sequence[Candidate], kind: Queue, budget: int) -> dict[Pair, float]:
+    """The probability of every candidate to be in a queue of `budget` pairs, over all seeds."""
+    groups, slots = _targets(kind, candidates, budget)
+    wanted = sum(slots)
+    rate = (budget - wanted) / (len(candidates) - wanted) if wanted < len(candidates) else 0.0
+    share = {one.pair: count / len(group) for (group, _), count in zip(groups, slots, strict=True) for one in group}
+    return {one.pair: (t := share.get(one.pair, 0.0)) + (1.0 - t) * rate for one in candidates}
+
+
+def _targets(kind: Queue, order: Sequence[Candidate], budget: int) -> tuple[list[Group], list[int]]:
+    """What a queue is after, and how many of each group it gets."""
+    if kind is Queue.RANDOM or budget == len(order):
+        return [], []
+    groups = _groups(kind, order)
+    most = (1.0 - RANDOM) * budget / (1.0 - RANDOM * budget / len(order))
+    return groups, _slots(groups, min(int(most + _STEP), sum(len(group) for group, _ in groups)))
 
 
 Group = tuple[Sequence[Candidate], int]

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from judges.humans.gain import NEXT, TARGET, worth
-from judges.humans.queue import TARGETED, Candidate, Queue, draw, strata_of
+from judges.humans.queue import RANDOM, Candidate, Queue, draw, strata_of
 from tenet.errors import UsageError
 from tenet.intervals import wilson
 
@@ -37,7 +37,7 @@ def test_the_stated_probability_is_that_of_being_drawn(kind: Queue, budget: int)
     for seed in range(draws):
         plan = draw(pool, kind, budget, seed)
         assert len({one.pair for one in plan.chosen}) == len(plan.chosen) == min(budget, 40)
-        assert sum(one.random for one in plan.chosen) >= (1 - TARGETED) * len(plan.chosen) - 1e-9
+        assert sum(one.random for one in plan.chosen) >= RANDOM * len(plan.chosen) - 1e-9
         for one in plan.chosen:
             seen[one.pair] += 1
             stated.setdefault(one.pair, set()).add(round(one.probability, 12))
@@ -70,12 +70,32 @@ def test_what_each_queue_is_after() -> None:
     assert targeted(Queue.RANDOM, 10) == []
     assert targeted(Queue.UNCERTAIN, 10) == list(range(8))
     assert targeted(Queue.DISAGREEMENT, 10) == list(range(8))
-    assert targeted(Queue.DISAGREEMENT, 30) == list(range(10)), "no more than there are"
+    every = {number(one.pair) for one in draw(pool, Queue.DISAGREEMENT, 30, 3).chosen if one.probability == 1.0}
+    assert every == set(range(10)), "no more than there are"
     assert all(one % 3 == 0 for one in targeted(Queue.SAFETY, 10))
     strata = Counter("rare" if one < 5 else "common" for one in targeted(Queue.STRATIFIED, 10))
     assert strata == {"rare": 4, "common": 4}
-    strata = Counter("rare" if one < 5 else "common" for one in targeted(Queue.STRATIFIED, 20))
-    assert strata == {"rare": 5, "common": 11}, "what a small stratum leaves goes to the others"
+    plan = draw(pool, Queue.STRATIFIED, 20, 3)
+    rare = {one.probability for one in plan.chosen if number(one.pair) < 5}
+    common = {one.probability for one in plan.chosen if number(one.pair) >= 5}
+    assert rare == {1.0}
+    assert list(common) == pytest.approx([12 / 35 + (1 - 12 / 35) * 3 / 23]), (
+        "what a small stratum leaves goes to the others"
+    )
+
+
+def test_the_random_stratum_stands_for_all_pairs() -> None:
+    pool = candidates()
+    seen: Counter[int] = Counter()
+    draws, size = 3000, 0
+    for seed in range(draws):
+        plan = draw(pool, Queue.UNCERTAIN, 20, seed)
+        assert sum(one.probability == 1.0 for one in plan.chosen) >= 16, "an overlap leaves room for more"
+        sample = [number(one.pair) for one in plan.chosen if one.random]
+        size += len(sample)
+        seen.update(sample)
+    sought = sum(seen[one] for one in range(16)) / size
+    assert sought == pytest.approx(16 / 40, abs=0.06), "as many of the targeted as there are in the pool"
 
 
 def test_a_queue_depends_on_the_pairs_and_the_seed_alone() -> None:
