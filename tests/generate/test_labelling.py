@@ -172,7 +172,8 @@ def test_labels_of_the_page_reach_calibration_with_their_probabilities(tmp_path:
     assert chances[0] == pytest.approx(2 / 12)
     found = calibrate(run)
     assert found.fitted.anchors == 30
-    assert {round(row.anchor.weight, 9) for row in found.stored.anchors} == {round(1 / one, 9) for one in chances}
+    weights = {round(row.anchor.weight, 6) for row in found.stored.anchors}
+    assert sorted(weights) == pytest.approx([1 / one for one in reversed(chances)])
 
 
 @pytest.mark.parametrize(
