@@ -15,8 +15,8 @@ from train.provenance import Origin
 
 _WHAT: Final = {
     "sft": "A model fine-tuned on demonstrations",
-    "reward": "A reward model trained on preference pairs by soft Bradley-Terry",
-    "dpo": "A policy trained on preference pairs by DPO with soft labels",
+    "reward": "A reward model trained on preference pairs by Bradley-Terry",
+    "dpo": "A policy trained on preference pairs by DPO",
 }
 _TAGS: Final = {"sft": "sft", "reward": "reward-model", "dpo": "dpo"}
 _SHOWN: Final = {
@@ -54,7 +54,8 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     revision = f" (revision {model['revision'][:12]})" if model.get("revision") else ""
     yield f"{_WHAT[record['method']]}, beginning with `{model['name']}`{revision}."
     yield from ("", "## Labels", "")
-    yield from _labels(Origin.of_json(record["origin"]), soft=bool(data["soft_labels"]))
+    hard = config.get("labels") == "hard"
+    yield from _labels(Origin.of_json(record["origin"]), soft=bool(data["soft_labels"]), hard=hard)
     yield from ("", "## Data", "")
     census = data["census"]
     yield f"{census['kept']:,} of {census['rows']:,} rows were usable; {data['train_rows']:,} were trained on,"
@@ -75,7 +76,7 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"Made with {versions}.")
 
 
-def _labels(origin: Origin, *, soft: bool) -> Iterator[str]:
+def _labels(origin: Origin, *, soft: bool, hard: bool) -> Iterator[str]:
     if origin.judge is None:
         yield "The data set does not say who judged."
     else:
@@ -88,7 +89,9 @@ def _labels(origin: Origin, *, soft: bool) -> Iterator[str]:
         file = f" `{origin.principles_file}`" if origin.principles_file else ""
         yield f"By the principles{file} with digest `{origin.principles[:16]}`."
     yield (
-        "Labels are probabilities (`p_chosen`)."
+        "Labels were rounded: every chosen response counts as better for certain, and ties are left out."
+        if hard
+        else "Labels are probabilities (`p_chosen`)."
         if soft
         else "The data has no `p_chosen`: every chosen response counts as better for certain."
     )

@@ -120,6 +120,8 @@ def _advice(census: Census, max_dropped: float, max_length: int) -> str:
         Reason.TEMPLATE: "the turns must be such as the chat template takes (often user and assistant in turn)",
         Reason.MALFORMED: "messages are lists of objects with role and content, both text",
         Reason.NO_TARGET: "each row needs an answer of the assistant",
+        Reason.TIE: "labels: soft learns from ties too",
+        Reason.BAD_MARGIN: "judge_margin is how far chosen is ahead of rejected; margin: none learns without it",
     }
     return (cures[worst] if worst else "the data set is empty") + anyway
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from tenet.config import AtLeast, Between, Complaint, ModelRef, MoreThan, Shape, as_json, make_config
 from tenet.ids import Json
@@ -47,6 +47,28 @@ class Precision(StrEnum):
     FP32 = "fp32"
     BF16 = "bf16"
     FP16 = "fp16"
+
+
+class PairLoss(StrEnum):
+    """The loss of DPO. What each learns of a probability is derived in `train.losses`."""
+
+    SIGMOID = "sigmoid"
+    IPO = "ipo"
+    HINGE = "hinge"
+
+
+class Labels(StrEnum):
+    """SOFT learns `p_chosen`; HARD only which side of 0.5 it is on, and leaves ties out."""
+
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class Margin(StrEnum):
+    """What is subtracted from a pair's gap: nothing, or what the judge wrote into `judge_margin`."""
+
+    NONE = "none"
+    JUDGE = "judge"
 
 
 class SaveDtype(StrEnum):
@@ -131,25 +153,74 @@ class SftConfig(TrainConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RewardConfig(TrainConfig):
-    """A reward model by soft Bradley-Terry; `center` weighs a penalty that keeps rewards around 0."""
+class PairConfig(TrainConfig):
+    """What the trainings on pairs share. Held-out rows are measured against their `p_chosen` whatever `labels` says."""
 
-    learning_rate: Positive = 1e-4
-    center: NotNegative = 0.01
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        "label_smoothing": "p_chosen says it for each pair: a label smoothing of e is p_chosen = 1 - e in the data",
+    }
+
+    labels: Labels = Labels.SOFT
+
+    @property
+    def learns_log_odds(self) -> bool:
+        """Whether gaps settle at logit(p_chosen), so that the labels' entropy is the least loss possible."""
+        return self.labels is Labels.SOFT
 
 
 @dataclass(frozen=True, kw_only=True)
-class DpoConfig(TrainConfig):
-    """A policy by DPO on soft labels.
+class RewardConfig(PairConfig):
+    """A reward model by soft Bradley-Terry; `center` weighs a penalty that keeps rewards around 0.
 
-    `beta` weighs the reference. With `precompute_reference` its log-probabilities are computed once, before training,
-    and no second model stays in memory. `reference` is another model than `model` to stay near to.
+    `margin: judge` asks for a gap beyond the column `judge_margin`. It knows what a soft label knows, so it takes
+    hard ones (`train.losses.margin_loss`).
     """
 
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        **PairConfig.INSTEAD,
+        "loss": "a reward is log-odds only by the logistic loss, so there is no other here (tenet train dpo has three)",
+    }
+
+    learning_rate: Positive = 1e-4
+    center: NotNegative = 0.01
+    margin: Margin = Margin.NONE
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name what several values together get wrong."""
+        yield from super().complaints()
+        if self.margin is Margin.JUDGE and self.labels is Labels.SOFT:
+            yield Complaint(
+                ("margin",),
+                "with soft labels would count the judge's confidence twice",
+                "labels: hard to learn from order and margin, or margin: none to learn from p_chosen",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpoConfig(PairConfig):
+    """A policy by DPO on soft labels.
+
+    `loss` is one of `PairLoss`; only sigmoid learns p_chosen as log-odds. `beta` weighs the reference. With
+    `precompute_reference` its log-probabilities are computed once, before training, and no second model stays in
+    memory. `reference` is another model than `model` to stay near to.
+    """
+
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        **PairConfig.INSTEAD,
+        "loss_type": "the key here is loss: sigmoid, ipo or hinge",
+        "margin": "margins are for reward models; loss: ipo asks a policy for a gap that follows p_chosen",
+    }
+
     learning_rate: Positive = 1e-6
+    loss: PairLoss = PairLoss.SIGMOID
     beta: Positive = 0.1
     precompute_reference: bool = True
     reference: ModelRef | None = None
+
+    @property
+    def learns_log_odds(self) -> bool:
+        """Whether gaps settle at logit(p_chosen), so that the labels' entropy is the least loss possible."""
+        return super().learns_log_odds and self.loss is PairLoss.SIGMOID
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
 from train.config import Method, TrainConfig
+from train.labels import MARGIN, oriented, refusals, require_margin, takes_hard_labels, takes_margin
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
 
@@ -31,7 +32,8 @@ _ROWS_A_TIME = 256
 class Prepared:
     """Token ids to train on, and what was counted on the way.
 
-    `train` and `test` have the columns of `Encoder` that a trainer reads, `weight` with mean 1 over each of the two.
+    `train` and `test` have the columns of `Encoder` that a trainer reads, `weight` with mean 1 over each of the two;
+    with hard labels `train` has no `p_chosen`, with the judge's margins it has `margin` (as TRL calls it).
     `test` is None where nothing is held out. `census` counts the split that was read, `test_census` a test split of
     its own (None where the held-out rows were drawn from the first). `soft`: the data has labels or weights.
     """
@@ -81,7 +83,8 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
     source = open_source(config, method, cache)
     encoder = Encoder(tokenizer, config.max_length, config.chat_template_kwargs)
     settings: list[Json] = [tokenizer_hash, config.max_length, canonical_json(config.chat_template_kwargs)]
-    kept, census = _kept(source.train, encoder, method, settings)
+    require_margin(source.train.column_names, source.name, config)
+    kept, census = _kept(source.train, encoder, method, settings, config)
     require_enough(census, source.name, max_dropped=config.max_dropped, max_length=config.max_length)
     test_census = None
     if source.test is None:
@@ -90,11 +93,13 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
         held_out, test_census = _kept(source.test, encoder, method, settings)
     test = _finished(held_out, method) if len(held_out) else None
     soft = bool({"p_chosen", "weight"} & set(source.train.column_names))
-    return Prepared(_finished(kept, method), test, census, test_census, source, soft)
+    return Prepared(_finished(kept, method, config), test, census, test_census, source, soft)
 
 
-def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json]) -> tuple[Dataset, Census]:
-    """Tokenise every row, count the outcomes, and keep the usable rows."""
+def _kept(
+    rows: Dataset, encoder: Encoder, method: Method, settings: list[Json], learnt: TrainConfig | None = None
+) -> tuple[Dataset, Census]:
+    """Tokenise every row, count the outcomes, and keep the usable rows: usable for a training if one is given."""
     encode = {
         Method.SFT: encoder.demonstrations, Method.REWARD: encoder.conversations, Method.DPO: encoder.pairs
     }[method]  # fmt: skip
@@ -108,6 +113,10 @@ def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json])
     )
     counted = [key for key in ("reason", "length", "flipped", "p_chosen") if key in done.column_names]
     column = {key: done.data.column(key).to_pylist() for key in counted}
+    margins = None
+    if learnt is not None and method is not Method.SFT:
+        margins = oriented(rows[MARGIN][:], column["flipped"]) if takes_margin(learnt) else None
+        column["reason"] = refusals(column["reason"], column["p_chosen"], margins, hard=takes_hard_labels(learnt))
     labelled = "p_chosen" in rows.column_names
     census = census_of(
         column["reason"],
@@ -116,7 +125,10 @@ def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json])
         column["p_chosen"] if labelled else None,
     )
     usable = [place for place, reason in enumerate(column["reason"]) if not reason]
-    return done.select(usable), census
+    kept = done.select(usable)
+    if margins is not None:
+        kept = kept.add_column("margin", [margins[place] for place in usable])
+    return kept, census
 
 
 def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
@@ -130,13 +142,18 @@ def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
     return rows.select(ours), rows.select(theirs)
 
 
-def _finished(rows: Dataset, method: Method) -> Dataset:
-    """Keep what the trainer reads, with the weights brought to mean 1."""
+def _finished(rows: Dataset, method: Method, learnt: TrainConfig | None = None) -> Dataset:
+    """Keep what the trainer reads, with the weights brought to mean 1; labels and margins as a training learns them."""
+    columns = list(_READ[method])
     if method is Method.SFT:
-        return rows.select_columns(list(_READ[method]))
+        return rows.select_columns(columns)
+    if learnt is not None and takes_hard_labels(learnt):
+        columns.remove("p_chosen")
+    if learnt is not None and takes_margin(learnt):
+        columns.append("margin")
     import torch
 
     from train.losses import normalised
 
     weights = normalised(torch.tensor(rows["weight"][:], dtype=torch.float64)).tolist()
-    return rows.select_columns(list(_READ[method])).add_column("weight", weights)
+    return rows.select_columns(columns).add_column("weight", weights)

@@ -2,8 +2,8 @@
 
 The seams: the public `compute_loss` is replaced as a whole, with TRL's own reference (`compute_ref_log_probs`, or the
 columns that `precompute_ref_log_probs` adds) and TRL's forward that gives log-probabilities (`fused_lm_head`);
-`_prepare_dataset` lets rows through that are tokenised already. With p = 1 and weight 1 the loss is the stock one, to
-the last bit by TRL's head, and to float32 rounding by the plain logits that are faster on a CPU.
+`_prepare_dataset` lets rows through that are tokenised already. With p = 1 and weight 1 each loss is TRL's own of that
+name, to the last bit by TRL's head, and to float32 rounding by the plain logits that are faster on a CPU.
 """
 
 from __future__ import annotations
@@ -17,8 +17,18 @@ from trl import DPOConfig as Arguments
 from trl import DPOTrainer
 
 from tenet.errors import UsageError
-from train.config import DpoConfig
-from train.losses import dpo_gap, sequence_logps, soft_preference_loss, token_logps, weighted_mean
+from train.calibration import Link
+from train.config import DpoConfig, PairLoss
+from train.losses import (
+    dpo_gap,
+    length_averaged_gap,
+    sequence_logps,
+    soft_hinge_loss,
+    soft_ipo_loss,
+    soft_preference_loss,
+    token_logps,
+    weighted_mean,
+)
 from train.pairs import Batch, PairTrainer, taken_labels
 from train.session import Job, TrainResult, run_training
 
@@ -27,20 +37,25 @@ if TYPE_CHECKING:
 
 _IGNORED: Final = -100
 _LOGITS_BYTES: Final = 256 * 2**20
+_LINKS: Final = {PairLoss.SIGMOID: Link.LOGISTIC, PairLoss.IPO: Link.LINEAR, PairLoss.HINGE: Link.NONE}
 
 
 class SoftDPOTrainer(PairTrainer, DPOTrainer):  # type: ignore[misc]
-    """A DPOTrainer with the sigmoid loss that reads the columns `p_chosen` and `weight` if the data has them.
+    """A DPOTrainer that reads the columns `p_chosen` and `weight` if the data has them, with one loss of `PairLoss`.
 
     Raises:
-        ValueError: the arguments ask for another loss, divergence or weighting.
+        ValueError: the arguments ask for another loss, divergence or weighting, or for label smoothing.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stock = self.loss_types == ["sigmoid"] and self.loss_weights == [1.0] and self.f_divergence_type == "reverse_kl"
-        if not stock or self.ld_alpha is not None or self.use_weighting:
-            raise ValueError("soft labels go with the plain sigmoid loss of DPO and no other")
+        plain = self.loss_weights == [1.0] and self.f_divergence_type == "reverse_kl" and self.ld_alpha is None
+        if not plain or self.use_weighting or self.loss_types[0] not in set(PairLoss):
+            raise ValueError(f"soft labels go with one plain loss of {', '.join(PairLoss)}, not {self.loss_types}")
+        if self.label_smoothing:
+            raise ValueError(f"for a label smoothing of {self.label_smoothing} write 1 minus that into p_chosen")
+        self.loss = PairLoss(self.loss_types[0])
+        self.link = _LINKS[self.loss]
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
         if "prompt_ids" in dataset.column_names:
@@ -54,7 +69,7 @@ class SoftDPOTrainer(PairTrainer, DPOTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,  # noqa: ARG002 - the trainer's signature
     ) -> Tensor | tuple[Tensor, Any]:
-        """Form the soft DPO loss of a batch of pairs.
+        """Form the loss of a batch of pairs.
 
         Args:
             model: the policy.
@@ -67,9 +82,14 @@ class SoftDPOTrainer(PairTrainer, DPOTrainer):  # type: ignore[misc]
         outputs, logps = self._policy(model, inputs)
         reference = self._reference(inputs)
         gap = dpo_gap(logps, reference, self.beta)
-        self.observe(gap, p, weight)
         self._note_rewards(logps, reference, gap)
-        loss = weighted_mean(soft_preference_loss(gap, p), weight)
+        if self.loss is PairLoss.IPO:
+            averaged = length_averaged_gap(logps, reference, inputs["completion_mask"])
+            losses, gap = soft_ipo_loss(averaged, p, self.beta), self.beta * averaged
+        else:
+            losses = (soft_hinge_loss if self.loss is PairLoss.HINGE else soft_preference_loss)(gap, p)
+        self.observe(gap, p, weight)
+        loss = weighted_mean(losses, weight)
         if self.aux_loss_enabled:  # a mixture of experts keeps its balance
             loss = loss + self.router_aux_loss_coef * outputs.aux_loss
         return (loss, outputs) if return_outputs else loss
@@ -143,6 +163,7 @@ def train_dpo(
     def build(job: Job) -> SoftDPOTrainer:
         arguments = Arguments(
             **job.arguments,
+            loss_type=config.loss.value,
             beta=config.beta,
             precompute_ref_log_probs=config.precompute_reference,
             precompute_ref_batch_size=2 * config.batch_size,

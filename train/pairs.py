@@ -14,7 +14,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from train.calibration import held_out_metrics
+from train.calibration import Link, held_out_metrics
 from train.sampler import ByLength
 
 LABELS: Final = ("p_chosen", "weight")
@@ -44,7 +44,12 @@ def taken_labels(inputs: Batch) -> tuple[Tensor | None, Tensor | None]:
 
 
 class PairTrainer(ByLength):
-    """Mixin: put it in front of a TRL trainer whose `compute_loss` calls `observe` with each batch's gaps."""
+    """Mixin: put it in front of a TRL trainer whose `compute_loss` calls `observe` with each batch's gaps.
+
+    `link` says what the gaps mean as probabilities.
+    """
+
+    link = Link.LOGISTIC
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,7 +62,7 @@ class PairTrainer(ByLength):
         """Keep a held-out batch's gaps for `held_out_metrics`; gaps of training batches are not kept.
 
         Args:
-            gap: (rows,) log-odds that chosen is better.
+            gap: (rows,) above 0 where chosen is taken for the better; what it says as a probability, `link` knows.
             p: (rows,) labels; None means 1.
             weight: (rows,) None means 1.
         """
@@ -90,7 +95,8 @@ class PairTrainer(ByLength):
         prefix = kwargs.get("metric_key_prefix", "eval")
         if self._seen:
             columns = [torch.cat(part).tolist() for part in zip(*self._seen, strict=True)]
-            output.metrics.update({f"{prefix}_{key}": value for key, value in held_out_metrics(*columns).items()})
+            found = held_out_metrics(*columns, link=self.link)
+            output.metrics.update({f"{prefix}_{key}": value for key, value in found.items()})
         return output
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:

@@ -1,7 +1,8 @@
 """Trains a reward model by soft Bradley-Terry, on TRL's RewardTrainer.
 
 The seam: `compute_loss(return_outputs=True)` gives the scores beside the stock loss, and the loss is formed anew from
-them with labels and weights. With p = 1 and weight 1 it is the stock loss to the last bit. A plain TRL data set works.
+them with labels and weights. With p = 1 and weight 1 it is the stock loss to the last bit. A plain TRL data set works,
+also with TRL's own column `margin`; labels and margins together are refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from trl import RewardConfig as Arguments
 from trl import RewardTrainer
 
 from train.config import RewardConfig
-from train.losses import soft_preference_loss, weighted_mean
+from train.losses import margin_loss, soft_preference_loss, weighted_mean
 from train.pairs import Batch, PairTrainer, taken_labels
 from train.session import Job, TrainResult, run_training
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SoftRewardTrainer(PairTrainer, RewardTrainer):  # type: ignore[misc]
-    """A RewardTrainer that reads the columns `p_chosen` and `weight` if the data has them."""
+    """A RewardTrainer that reads the columns `weight` and `p_chosen` or `margin` if the data has them."""
 
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -34,12 +35,20 @@ class SoftRewardTrainer(PairTrainer, RewardTrainer):  # type: ignore[misc]
             inputs: `input_ids` and `attention_mask`, each (2 * rows, length), all chosen first; labels (rows,).
             return_outputs: whether to give the model's outputs too.
             num_items_in_batch: not used, as in the stock trainer.
+
+        Raises:
+            ValueError: the rows have labels and margins.
         """
         p, weight = taken_labels(inputs)
+        margin = inputs.pop("margin", None)
+        if margin is not None and p is not None:
+            raise ValueError("margin and p_chosen say the same thing twice: leave one of the columns out")
         _, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
         chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
-        self.observe(chosen - rejected, p, weight)
-        loss = weighted_mean(soft_preference_loss(chosen - rejected, p), weight)
+        gap = chosen - rejected
+        self.observe(gap, p, weight)
+        losses = soft_preference_loss(gap, p) if margin is None else margin_loss(gap, margin)
+        loss = weighted_mean(losses, weight)
         if self.args.center_rewards_coefficient is not None:
             loss = loss + self.args.center_rewards_coefficient * ((chosen + rejected) ** 2).mean()
         return (loss, outputs) if return_outputs else loss

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     OVER_LONG = "over_long"
     NO_TARGET = "no_target"
     TEMPLATE = "template"
+    TIE = "tie"
+    BAD_MARGIN = "bad_margin"
 
 
 MEANING: Mapping[Reason, str] = {
@@ -40,6 +42,8 @@ MEANING: Mapping[Reason, str] = {
     Reason.OVER_LONG: "longer than max_length",
     Reason.NO_TARGET: "nothing said by the assistant to learn",
     Reason.TEMPLATE: "turns that the chat template refuses",
+    Reason.TIE: "a p_chosen of 0.5, in which hard labels see no order",
+    Reason.BAD_MARGIN: "a judge_margin that is missing, or speaks against the label",
 }
 
 

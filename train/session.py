@@ -20,7 +20,7 @@ from tenet.console import Console, duration
 from tenet.errors import Interrupted, UsageError
 from tenet.ids import Json, digest
 from train.card import write_card
-from train.config import Method, TrainConfig, checked, command_of, method_of, out_of
+from train.config import Method, PairConfig, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
@@ -146,7 +146,7 @@ def _train(
     outcome = _fit(trainer, folder, checkpoint, switch, console, _DOING[method])
     if switch.asked and trainer.state.global_step < trainer.state.max_steps:
         raise KeyboardInterrupt
-    metrics = _measured(trainer, outcome, data)
+    metrics = _measured(trainer, outcome, data, config)
     save(trainer, base, config, folder.path)
     trainer.accelerator.wait_for_everyone()
     result = TrainResult(
@@ -181,7 +181,7 @@ def _fit(
     return metrics
 
 
-def _measured(trainer: Any, outcome: Mapping[str, float], data: Prepared) -> dict[str, float]:
+def _measured(trainer: Any, outcome: Mapping[str, float], data: Prepared, config: TrainConfig) -> dict[str, float]:
     """Give the training loss and the scores on held-out rows; refuse a training that ran off."""
     from train.callbacks import told
 
@@ -191,7 +191,7 @@ def _measured(trainer: Any, outcome: Mapping[str, float], data: Prepared) -> dic
             hint="a smaller learning_rate, a longer warmup, or precision: fp32 or bf16 in the place of fp16",
         )
     metrics = {"train_loss": float(outcome.get("train_loss", 0.0))}
-    if data.census.entropy is not None:
+    if data.census.entropy is not None and isinstance(config, PairConfig) and config.learns_log_odds:
         metrics["label_entropy"] = data.census.entropy
     if data.test is not None:
         metrics |= {name: value for name, value in told(trainer.evaluate()).items() if name.startswith("eval_")}
@@ -203,11 +203,9 @@ def summary(result: TrainResult) -> str:
     told = [f"{result.steps:,} steps on {result.rows:,} rows in {duration(result.seconds)}"]
     told.append(f"mean loss {result.metrics['train_loss']:.4f}")
     if "eval_pair_accuracy" in result.metrics:
-        scores = result.metrics
-        told.append(
-            f"held out ({result.held_out:,}): accuracy {scores['eval_pair_accuracy']:.3f}, "
-            f"Brier {scores['eval_brier']:.3f}, ECE {scores['eval_ece']:.3f}"
-        )
+        names = {"accuracy": "eval_pair_accuracy", "Brier": "eval_brier", "ECE": "eval_ece"}
+        scores = [f"{name} {result.metrics[key]:.3f}" for name, key in names.items() if key in result.metrics]
+        told.append(f"held out ({result.held_out:,}): {', '.join(scores)}")
     elif "eval_loss" in result.metrics:
         told.append(f"held out ({result.held_out:,}): loss {result.metrics['eval_loss']:.4f}")
     return ", ".join(told)

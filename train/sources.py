@@ -31,7 +31,7 @@ NEEDED: Final[Mapping[Method, tuple[frozenset[str], ...]]] = {
     Method.REWARD: (frozenset({"chosen", "rejected"}),),
     Method.DPO: (frozenset({"chosen", "rejected"}),),
 }
-USED: Final = ("prompt", "chosen", "rejected", "p_chosen", "weight", "messages", "completion", "text")
+USED: Final = ("prompt", "chosen", "rejected", "p_chosen", "weight", "judge_margin", "messages", "completion", "text")
 
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv"}
 _HELD_OUT: Final = ("test", "validation", "eval")
@@ -185,7 +185,10 @@ def _check_columns(rows: Dataset, method: Method, name: str) -> tuple[str, ...]:
         )
     notes = []
     if "margin" in there and method is Method.REWARD:
-        notes.append("the column margin is left out (TRL would subtract it in the loss); labels are read from p_chosen")
+        notes.append(
+            "the column margin is left out (TRL would subtract it in the loss); labels are read from p_chosen. To have "
+            "it subtracted, call it judge_margin and say --set labels=hard --set margin=judge"
+        )
     if "tools" in there:
         notes.append("the column tools is left out: conversations are rendered without tools")
     return tuple(notes)

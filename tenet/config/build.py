@@ -4,7 +4,8 @@ Knows no file format.
 A field may be str, int, float, bool, a string enum, Literal, a dataclass, a mapping of plain values, a tuple
 of these (one value may stand for a tuple of one), Optional, or Annotated with what `tenet.config.fields`
 offers. Null takes a field's default. A dataclass that marks a field `metadata={"short": True}` may be written as
-a text, which is that field.
+a text, which is that field. A class may say in `INSTEAD: ClassVar[Mapping[str, str]]` what to write for keys that
+people know from elsewhere.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Builder:
         built: dict[str, Any] = {}
         for key, item in value.items():
             if key not in fields:
-                self._unknown(key, item, (*at, key), list(fields))
+                self._unknown(key, item, (*at, key), list(fields), getattr(cls, "INSTEAD", {}))
             elif not (_absent(item) and _optional_key(fields[key]) and not _nullable(hints[key])):
                 built[key] = self._value(hints[key], item, (*at, key))
         for name, part in fields.items():
@@ -173,8 +174,8 @@ class Builder:
     def _mismatch(self, wanted: str, value: object, override: Override | None, at: Pointer, hint: str = "") -> Bad:
         return self._bad(at, f"expected {wanted}, found {_kind(value)}", hint, override=override)
 
-    def _unknown(self, key: str, value: object, at: Pointer, known: Sequence[str]) -> None:
-        hint = suggest(key, known) or f"the keys here are {', '.join(known)}"
+    def _unknown(self, key: str, value: object, at: Pointer, known: Sequence[str], instead: Mapping[str, str]) -> None:
+        hint = instead.get(key) or suggest(key, known) or f"the keys here are {', '.join(known)}"
         self._bad(at, "unknown key", hint, override=value if isinstance(value, Override) else None)
 
     def _bad(self, at: Pointer, message: str, hint: str = "", *, override: Override | None = None) -> Bad:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from judges.calibration.scores import expected_calibration_error
-from train.calibration import held_out_metrics
+from train.calibration import Link, held_out_metrics
 
 
 def test_scores_by_hand() -> None:
@@ -51,3 +51,14 @@ def test_extreme_gaps_stay_finite() -> None:
     found = held_out_metrics([800.0, -800.0], [1.0, 1.0], [1.0, 1.0])
     assert found["log_loss"] == pytest.approx(400.0)
     assert all(math.isfinite(value) for value in found.values())
+
+
+def test_gaps_of_ipo_are_probabilities_on_a_line() -> None:
+    found = held_out_metrics([0.3, -0.1, 0.9], [0.8, 0.6, 1.0], [1.0, 1.0, 1.0], Link.LINEAR)
+    assert found["brier"] == pytest.approx((0.0 + 0.2**2 + 0.0) / 3)  # 0.8, 0.4, and 1.4 cut off at 1
+    assert found["pair_accuracy"] == pytest.approx(2 / 3)
+    assert "log_loss" not in found
+
+
+def test_gaps_of_the_hinge_have_an_order_and_nothing_else() -> None:
+    assert held_out_metrics([1.0, -0.5], [0.8, 0.6], [1.0, 1.0], Link.NONE) == {"pairs": 2.0, "pair_accuracy": 0.5}

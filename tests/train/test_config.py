@@ -13,7 +13,9 @@ from train.config import (
     CONFIGS,
     Device,
     DpoConfig,
+    Labels,
     LoraConfig,
+    Margin,
     Method,
     Precision,
     RewardConfig,
@@ -54,6 +56,31 @@ def test_rules_between_keys() -> None:
         checked(DpoConfig(model="org/m", data="org/d", reference="org/r", lora=LoraConfig()))
     with pytest.raises(InvalidInput, match="learning_rate"):
         checked(RewardConfig(model="org/m", data="org/d", learning_rate=-1.0))
+
+
+def test_labels_and_margins_are_not_counted_twice() -> None:
+    with pytest.raises(InvalidInput, match="twice") as caught:
+        make_config({"model": "m", "data": "d"}, RewardConfig, ["margin=judge"])
+    assert "labels: hard" in str(caught.value)
+    config = make_config({"model": "m", "data": "d"}, RewardConfig, ["margin=judge", "labels=hard"])
+    assert (config.margin, config.labels) == (Margin.JUDGE, Labels.HARD)
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "cure"),
+    [
+        (DpoConfig, "label_smoothing=0.1", "p_chosen = 1 - e"),
+        (RewardConfig, "label_smoothing=0.1", "p_chosen = 1 - e"),
+        (DpoConfig, "loss_type=ipo", "the key here is loss"),
+        (DpoConfig, "margin=judge", "loss: ipo"),
+        (RewardConfig, "loss=hinge", "log-odds only by the logistic loss"),
+        (DpoConfig, "loss=robust", "none of sigmoid, ipo, hinge"),
+    ],
+)
+def test_keys_of_other_trainers_name_what_to_write_here(cls: type[DpoConfig], key: str, cure: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        make_config({"model": "m", "data": "d"}, cls, [key])
+    assert cure in str(caught.value)
 
 
 @pytest.mark.parametrize("method", list(Method))

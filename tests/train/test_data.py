@@ -10,7 +10,7 @@ import pytest
 
 from tenet.errors import InvalidInput, MissingInput, TooManyFailures
 from tests.train.world import pair_rows, write_jsonl
-from train.config import DpoConfig, Method, RewardConfig, SftConfig, TrainConfig
+from train.config import DpoConfig, Labels, Margin, Method, RewardConfig, SftConfig, TrainConfig
 from train.data import Prepared, prepare
 from train.provenance import origin_of
 from train.sources import digests, locate, open_source
@@ -51,6 +51,47 @@ def test_labels_and_weights(tiny_model: Path, tmp_path: Path) -> None:
     assert list(found.train["weight"])[:2] == pytest.approx([0.5, 1.5])
     assert found.test is None
     assert "nothing held out" in found.lines()[0]
+
+
+def test_hard_labels_leave_ties_out_and_measure_on_soft_ones(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [{**row, "p_chosen": 0.8} for row in pair_rows(40)]
+    rows[0]["p_chosen"], rows[1]["p_chosen"] = 0.5, 0.3
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    found = prepared(tiny_model, tmp_path, Method.DPO, data=str(data), labels=Labels.HARD, eval_share=0.3)
+    assert found.facts()["census"]["dropped"] == {"tie": 1}  # type: ignore[index, call-overload]
+    assert found.census.flipped == 1
+    assert "p_chosen" not in found.train.column_names
+    assert found.test is not None
+    assert list(found.test["p_chosen"]) == pytest.approx([0.8] * len(found.test))
+    all_rows = prepared(tiny_model, tmp_path, Method.DPO, data=str(data), eval_share=0.3)
+    assert (all_rows.census.kept, all_rows.census.ties) == (40, 1)
+
+
+def test_margins_follow_their_rows(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [{**row, "p_chosen": 0.8, "judge_margin": float(place)} for place, row in enumerate(pair_rows(40))]
+    rows[2] |= {"p_chosen": 0.2, "judge_margin": -1.5}  # the other side is better, by 1.5
+    rows[3]["judge_margin"] = -1.0  # speaks against its label
+    rows[4]["judge_margin"] = None
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    keys = {"data": str(data), "labels": Labels.HARD, "margin": Margin.JUDGE, "eval_share": 0.3}
+    found = prepared(tiny_model, tmp_path, Method.REWARD, **keys)
+    assert found.facts()["census"]["dropped"] == {"bad_margin": 2}  # type: ignore[index, call-overload]
+    assert found.test is not None
+    assert "margin" not in found.test.column_names
+    margins = list(found.train["margin"])
+    held_out = sorted({0.0, 1.0, 1.5, *map(float, range(5, 40))} - set(margins))
+    assert len(margins) + len(found.test) == 38
+    assert len(held_out) == len(found.test)
+    plain = prepared(tiny_model, tmp_path, Method.REWARD, data=str(data), eval_share=0)
+    assert "margin" not in plain.train.column_names
+    assert len(plain.train) == 40
+
+
+def test_margins_that_are_not_there(tiny_model: Path, tmp_path: Path) -> None:
+    data = write_jsonl(tmp_path / "pairs.jsonl", pair_rows(4))
+    with pytest.raises(InvalidInput, match="no column judge_margin") as caught:
+        prepared(tiny_model, tmp_path, Method.REWARD, data=str(data), labels=Labels.HARD, margin=Margin.JUDGE)
+    assert "leave margin out" in str(caught.value)
 
 
 def test_reward_models_read_the_prompt_too(tiny_model: Path, tmp_path: Path) -> None:

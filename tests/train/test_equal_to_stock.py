@@ -1,4 +1,4 @@
-"""Without labels, and with p = 1 and weight 1, both trainers of pairs log the stock trainers' losses."""
+"""Without labels, and with p = 1 and weight 1, both trainers of pairs do what the stock trainers do, weights and all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.train.world import pair_rows
+from train.config import PairLoss
 
 pytest.importorskip("trl")
 
@@ -52,23 +53,80 @@ def test_reward_model(tiny_model: Path, tmp_path: Path) -> None:
         assert ours == pytest.approx(stock, abs=1e-6)
 
 
+def weights(trainer: Any) -> Any:
+    """All parameters in one row."""
+    import torch
+
+    return torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
+
+
+def same_training(ours: Any, stock: Any) -> None:
+    """Hold the losses of all steps and the weights after the last against those of TRL."""
+    found, expected = losses(ours), losses(stock)
+    assert max(expected) - min(expected) > 0.01  # it learns something
+    assert found == pytest.approx(expected, abs=1e-6, rel=1e-6)
+    assert float((weights(ours) - weights(stock)).abs().max()) <= 1e-6
+
+
+def test_a_reward_models_weights(tiny_model: Path, tmp_path: Path) -> None:
+    from trl import RewardConfig, RewardTrainer
+
+    from train.reward import SoftRewardTrainer
+
+    settings = {"learning_rate": 1e-3, "center_rewards_coefficient": 0.01}
+    stock = built(RewardTrainer, RewardConfig, tiny_model, ROWS, tmp_path, **settings)
+    same_training(built(SoftRewardTrainer, RewardConfig, tiny_model, CERTAIN, tmp_path, **settings), stock)
+
+
+def test_a_reward_model_with_margins(tiny_model: Path, tmp_path: Path) -> None:
+    from trl import RewardConfig, RewardTrainer
+
+    from train.reward import SoftRewardTrainer
+
+    rows = [{**row, "margin": 0.25 * (place % 5)} for place, row in enumerate(ROWS)]
+    stock = built(RewardTrainer, RewardConfig, tiny_model, rows, tmp_path, learning_rate=1e-3)
+    same_training(built(SoftRewardTrainer, RewardConfig, tiny_model, rows, tmp_path, learning_rate=1e-3), stock)
+    both = [{**row, "p_chosen": 0.9} for row in rows]
+    with pytest.raises(ValueError, match="twice"):
+        built(SoftRewardTrainer, RewardConfig, tiny_model, both, tmp_path).train()
+
+
+@pytest.mark.parametrize("loss", list(PairLoss))
 @pytest.mark.parametrize("precomputed", [True, False], ids=["precomputed", "on the fly"])
-def test_dpo(tiny_model: Path, tmp_path: Path, precomputed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dpo(
+    tiny_model: Path, tmp_path: Path, precomputed: bool, loss: PairLoss, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from trl import DPOConfig, DPOTrainer
 
     from train import dpo
 
-    settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": precomputed}
-    stock = losses(built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings))
-    assert max(stock) - min(stock) > 0.01
-    others = [{**row, "source": "ai"} for row in CERTAIN]  # TRL keeps references by what the rows hold
-    plain = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, others, tmp_path, **settings))
-    assert plain[0] == pytest.approx(stock[0], abs=1e-6)
-    assert plain == pytest.approx(stock, abs=5e-6)  # two ways to the same float32 numbers, steps apart
+    settings = {"learning_rate": 5e-4, "precompute_ref_log_probs": precomputed, "loss_type": loss.value}
     monkeypatch.setattr(dpo, "_LOGITS_BYTES", 0)  # TRL's fused head, as on a GPU
-    for rows in (ROWS, CERTAIN):
-        ours = losses(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, rows, tmp_path, **settings))
-        assert ours == pytest.approx(stock, abs=1e-6)
+    stock = built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings)
+    same_training(built(dpo.SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings), stock)
+
+
+@pytest.mark.parametrize("loss", list(PairLoss))
+def test_dpo_by_plain_logits(tiny_model: Path, tmp_path: Path, loss: PairLoss) -> None:
+    """Another way to the same float32 numbers; by SGD, since Adam makes whole steps of what is rounding alone."""
+    from trl import DPOConfig, DPOTrainer
+
+    from train.dpo import SoftDPOTrainer
+
+    settings = {"learning_rate": 1e-3, "optim": "sgd", "loss_type": loss.value}
+    stock = built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings)
+    same_training(built(SoftDPOTrainer, DPOConfig, tiny_model, CERTAIN, tmp_path, **settings), stock)
+
+
+def test_dpo_without_labels(tiny_model: Path, tmp_path: Path) -> None:
+    from trl import DPOConfig, DPOTrainer
+
+    from train.dpo import SoftDPOTrainer
+
+    stock = losses(built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, learning_rate=5e-4))
+    plain = losses(built(SoftDPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, learning_rate=5e-4))
+    assert plain[0] == pytest.approx(stock[0], abs=1e-6)
+    assert plain == pytest.approx(stock, abs=5e-6)  # two ways to the same numbers, steps of Adam apart
 
 
 def test_dpo_with_an_adapter(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,10 +179,21 @@ def test_accumulated_micro_batches_are_the_big_batch(tiny_model: Path, tmp_path:
     assert cut == pytest.approx(whole, abs=1e-5)
 
 
-def test_soft_dpo_refuses_other_losses(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"loss_type": "robust", "label_smoothing": 0.1}, "sigmoid, ipo, hinge"),
+        ({"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}, "one plain loss"),
+        ({"label_smoothing": 0.1}, "write 1 minus that into p_chosen"),
+    ],
+    ids=["robust", "a mixture", "label smoothing"],
+)
+def test_soft_dpo_refuses_what_it_would_not_do(
+    tiny_model: Path, tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
     from trl import DPOConfig
 
     from train.dpo import SoftDPOTrainer
 
-    with pytest.raises(ValueError, match="sigmoid"):
-        built(SoftDPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, loss_type="hinge")
+    with pytest.raises(ValueError, match=said):
+        built(SoftDPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings)

@@ -9,8 +9,12 @@ torch = pytest.importorskip("torch")
 from train.losses import (  # noqa: E402
     dpo_gap,
     entropy_floor,
+    length_averaged_gap,
+    margin_loss,
     normalised,
     sequence_logps,
+    soft_hinge_loss,
+    soft_ipo_loss,
     soft_preference_loss,
     token_logps,
     weighted_mean,
@@ -77,6 +81,72 @@ def test_exchanging_the_responses_changes_nothing():
     assert torch.allclose(soft_preference_loss(gap, p), soft_preference_loss(-gap, 1 - p), atol=1e-6)
 
 
+def test_ipo_worked_by_hand():
+    # beta 0.25: t = 1 / (2 * 0.25) = 2
+    gap, p = torch.tensor([2.0, 0.0, -1.0, 3.0]), torch.tensor([1.0, 0.8, 1.0, 0.75])
+    expected = [0.0, 0.8 * 4 + 0.2 * 4, 9.0, 0.75 * 1 + 0.25 * 25]
+    assert soft_ipo_loss(gap, p, 0.25).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("p", [0.5, 0.6, 0.9, 1.0])
+def test_ipo_has_its_minimum_where_the_linear_probability_is_p(p):
+    beta = 0.1
+    gaps = torch.linspace(-8.0, 8.0, 16_001, dtype=torch.float64)
+    losses = soft_ipo_loss(gaps, torch.full_like(gaps, p), beta)
+    found = float(gaps[losses.argmin()])
+    assert 0.5 + beta * found == pytest.approx(p, abs=2e-3)
+    assert float(losses.min()) == pytest.approx(4 * p * (1 - p) / (2 * beta) ** 2, abs=1e-3)  # its last term
+
+
+def test_hinge_worked_by_hand():
+    gap, p = torch.tensor([0.5, 3.0, -2.0, 1.0]), torch.tensor([0.9, 0.9, 0.8, 0.7])
+    # 0.9 * 0.5 + 0.1 * 1.5; 0.1 * 4; 0.8 * 3; 0.3 * 2
+    assert soft_hinge_loss(gap, p).tolist() == pytest.approx([0.6, 0.4, 2.4, 0.6], abs=1e-6)
+
+
+@pytest.mark.parametrize("p", [0.51, 0.7, 0.99])
+def test_hinge_rounds_every_probability_to_a_gap_of_one(p):
+    gaps = torch.linspace(-4.0, 4.0, 8_001, dtype=torch.float64)
+    losses = soft_hinge_loss(gaps, torch.full_like(gaps, p))
+    assert float(gaps[losses.argmin()]) == pytest.approx(1.0, abs=1e-6)
+    assert float(losses.min()) == pytest.approx(2 * (1 - p), abs=1e-6)
+
+
+def test_a_tie_pulls_nowhere():
+    gap = torch.tensor([-0.9, 0.3, 0.9], requires_grad=True)
+    soft_hinge_loss(gap, torch.full((3,), 0.5)).sum().backward()
+    assert gap.grad.tolist() == [0.0, 0.0, 0.0]
+    for loss in (soft_preference_loss, soft_hinge_loss, lambda gap, p: soft_ipo_loss(gap, p, 0.1)):
+        level = torch.zeros(1, requires_grad=True)
+        loss(level, torch.tensor([0.5])).sum().backward()
+        assert float(level.grad) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", [soft_hinge_loss, lambda gap, p: soft_ipo_loss(gap, p, 0.3)], ids=["hinge", "ipo"])
+def test_other_losses_under_the_same_rules(loss):
+    gap, p = torch.linspace(-4.0, 4.0, 9), torch.linspace(0.0, 1.0, 9)
+    assert torch.allclose(loss(gap, p), loss(-gap, 1 - p), atol=1e-5)  # exchanging the responses changes nothing
+    assert torch.equal(loss(gap, torch.ones(9)), loss(gap, None))  # certainty is the stock loss
+    both = p * loss(gap, torch.ones(9)) + (1 - p) * loss(-gap, torch.ones(9))
+    assert torch.allclose(loss(gap, p), both, atol=1e-5)  # the expectation under the label
+
+
+def test_a_margin_asks_for_more():
+    gap, margin = torch.tensor([2.0, 2.0, -1.0]), torch.tensor([0.0, 2.0, 0.5])
+    expected = [math.log1p(math.exp(-2.0)), math.log(2.0), math.log1p(math.exp(1.5))]
+    assert margin_loss(gap, margin).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_label_says_what_a_margin_says_and_stops_there():
+    gaps, margin = torch.linspace(-2.0, 8.0, 10_001, dtype=torch.float64), torch.tensor(1.5, dtype=torch.float64)
+    soft = soft_preference_loss(gaps, torch.sigmoid(margin).expand_as(gaps))
+    assert float(gaps[soft.argmin()]) == pytest.approx(1.5, abs=2e-2)
+    assert bool((margin_loss(gaps, margin.expand_as(gaps)).diff() < 0).all())  # a margin's loss never stops falling
+    p = torch.sigmoid(margin)
+    double = p * margin_loss(gaps, margin) + (1 - p) * margin_loss(-gaps, -margin)
+    assert float(gaps[double.argmin()]) == pytest.approx(3.0, abs=2e-2)  # both together: twice the log-odds
+
+
 def test_half_precision_gaps_are_computed_in_float32():
     gap = torch.tensor([1.0, -3.0], dtype=torch.bfloat16)
     assert soft_preference_loss(gap, torch.tensor([0.9, 0.9])).dtype == torch.float32
@@ -124,6 +194,14 @@ def test_dpo_gap_by_hand():
     reference = torch.tensor([-11.0, -20.0, -11.0, -19.0])
     # pair 1: (-10+11) - (-12+11) = 2; pair 2: 0 - 1 = -1; times beta 0.1
     assert dpo_gap(policy, reference, 0.1).tolist() == pytest.approx([0.2, -0.1], abs=1e-6)
+
+
+def test_length_averaged_gap_by_hand():
+    policy = torch.tensor([-10.0, -20.0, -12.0, -18.0])
+    reference = torch.tensor([-12.0, -21.0, -11.0, -15.0])
+    mask = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 1, 1], [0, 1, 1, 0]])
+    # pair 1: 2 / 2 - (-1) / 3; pair 2: 1 / 1 - (-3) / 2
+    assert length_averaged_gap(policy, reference, mask).tolist() == pytest.approx([4 / 3, 2.5], abs=1e-6)
 
 
 def test_token_logps_read_one_place_ahead() -> None:
