@@ -94,8 +94,8 @@ class PairTrainer(ByLength):
         output = super().evaluation_loop(*args, **kwargs)  # type: ignore[misc]
         prefix = kwargs.get("metric_key_prefix", "eval")
         if self._seen:
-            columns = [torch.cat(part).tolist() for part in zip(*self._seen, strict=True)]
-            found = held_out_metrics(*columns, link=self.link)
+            gap, p, weight = (torch.cat(part).tolist() for part in zip(*self._seen, strict=True))
+            found = held_out_metrics(gap, p, weight, self.link)
             output.metrics.update({f"{prefix}_{key}": value for key, value in found.items()})
         return output
 
