@@ -148,19 +148,22 @@ def test_weights_and_labels_change_the_loss(tiny_model: Path, tmp_path: Path) ->
     assert light[0] == pytest.approx(certain[0] / 2, abs=1e-6)
 
 
-def test_accumulated_micro_batches_are_the_big_batch(tiny_model: Path, tmp_path: Path) -> None:
-    """Weights of one data set, cut into halves: the same losses, since no batch divides by its own weights."""
-    from trl import RewardConfig
+@pytest.mark.parametrize("method", ["reward", "dpo"])
+def test_accumulated_micro_batches_are_the_big_batch(tiny_model: Path, tmp_path: Path, method: str) -> None:
+    """Weights of one data set, cut into halves: the same training, since no batch divides by its own weights."""
+    from trl import DPOConfig, RewardConfig
 
+    from train.dpo import SoftDPOTrainer
     from train.reward import SoftRewardTrainer
 
-    # Responses of one length each, so that padding cannot differ between the two ways to cut.
+    cls, config = {"reward": (SoftRewardTrainer, RewardConfig), "dpo": (SoftDPOTrainer, DPOConfig)}[method]
     rows = [{**row, "p_chosen": 0.7, "weight": 0.5 + place % 3} for place, row in enumerate(ROWS)]
     common = {"learning_rate": 1e-3, "train_sampling_strategy": "sequential"}
-    whole = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, rows, tmp_path, **common))
+    whole = built(cls, config, tiny_model, rows, tmp_path, **common)
     halves = {**common, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
-    cut = losses(built(SoftRewardTrainer, RewardConfig, tiny_model, rows, tmp_path, **halves))
-    assert cut == pytest.approx(whole, abs=1e-5)
+    cut = built(cls, config, tiny_model, rows, tmp_path, **halves)
+    assert losses(cut) == pytest.approx(losses(whole), abs=1e-5)
+    assert float((weights(cut) - weights(whole)).abs().max()) <= 1e-5
 
 
 @pytest.mark.parametrize(

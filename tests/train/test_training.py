@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from tenet.console import Console
 from tenet.errors import FingerprintMismatch, Interrupted, MissingInput, RunLocked, UsageError
 from tests.train.world import pair_rows, write_jsonl
-from train.config import DpoConfig, LoraConfig, Precision, RewardConfig, SftConfig
+from train.config import DpoConfig, Labels, LoraConfig, Margin, PairLoss, Precision, RewardConfig, SftConfig
 from train.session import TrainResult
 
 pytest.importorskip("trl")
@@ -36,18 +38,16 @@ def console() -> Iterator[Console]:
 def reward(model: Path, data: Path, out: Path, console: Console, *, resume: bool = False, **keys: Any) -> TrainResult:
     from train.reward import train_reward
 
-    config = RewardConfig(
-        model=str(model), data=str(data), out=str(out), learning_rate=1e-3, eval_share=0.2, **{**QUIET, **keys}
-    )
+    settings = {"learning_rate": 1e-3, "eval_share": 0.2, **QUIET, **keys}
+    config = RewardConfig(model=str(model), data=str(data), out=str(out), **settings)
     return train_reward(config, console=console, resume=resume)
 
 
 def dpo(model: Path, data: Path, out: Path, console: Console, *, resume: bool = False, **keys: Any) -> TrainResult:
     from train.dpo import train_dpo
 
-    config = DpoConfig(
-        model=str(model), data=str(data), out=str(out), learning_rate=5e-4, eval_share=0.2, **{**QUIET, **keys}
-    )
+    settings = {"learning_rate": 5e-4, "eval_share": 0.2, **QUIET, **keys}
+    config = DpoConfig(model=str(model), data=str(data), out=str(out), **settings)
     return train_dpo(config, console=console, resume=resume)
 
 
@@ -99,15 +99,48 @@ def test_a_policy_by_dpo_loads_and_has_learnt(tiny_model: Path, data: Path, tmp_
     assert type(model).__name__ == "Qwen3ForCausalLM"
 
 
-def test_soft_labels_hold_the_margin_back(tiny_model: Path, tmp_path: Path, console: Console) -> None:
-    """p = 0.6 everywhere: the gap settles near logit(0.6) = 0.41; certain labels run on."""
-    gaps = {}
-    for p in (0.6, 1.0):
-        rows = write_jsonl(tmp_path / f"{p}.jsonl", [{**row, "p_chosen": p} for row in pair_rows(40)])
-        reward(tiny_model, rows, tmp_path / f"out{p}", console, epochs=8, center=0.0)
-        gaps[p] = lines(tmp_path / f"out{p}")[-1]["eval_margin"]
-    assert 0.1 < gaps[0.6] < 0.9
-    assert gaps[1.0] > 2.0
+def test_certain_labels_run_on_and_hard_ones_are_certain(tiny_model: Path, tmp_path: Path, console: Console) -> None:
+    """p = 0.6 everywhere would hold the gap near logit(0.6) = 0.41; rounded, it runs on."""
+    rows = write_jsonl(tmp_path / "pairs.jsonl", [{**row, "p_chosen": 0.6} for row in pair_rows(40)])
+    result = reward(tiny_model, rows, tmp_path / "out", console, epochs=8, center=0.0, labels=Labels.HARD)
+    assert lines(tmp_path / "out")[-1]["eval_margin"] > 2.0
+    assert "label_entropy" not in result.metrics
+    assert result.metrics["eval_entropy"] == pytest.approx(0.6730, abs=1e-4)  # measured against the 0.6 all the same
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "Labels were rounded" in card
+
+
+def gaps(trainer: Any) -> Any:
+    """The gaps of the held-out pairs."""
+    import torch
+
+    trainer.evaluate()
+    return torch.cat([gap for gap, _, _ in trainer._seen])
+
+
+@pytest.mark.parametrize(("method", "rate"), [("reward", 1e-3), ("dpo", 3e-4)])
+def test_gaps_settle_at_the_log_odds_of_labels_that_say_nothing(
+    tiny_model: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, method: str, rate: float
+) -> None:
+    """Labels of mean 0.75 that do not depend on the text: on pairs not seen, the gap is logit(0.75) = 1.0986."""
+    from train import session
+
+    labels = [0.6, 0.7, 0.8, 0.9] * 24
+    random.Random(2).shuffle(labels)
+    rows = [{**row, "p_chosen": p} for row, p in zip(pair_rows(96, seed=1), labels, strict=True)]
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    found: list[Any] = []
+    measured = session._measured
+
+    def and_gaps(trainer: Any, *rest: Any) -> dict[str, float]:
+        found.append(gaps(trainer))
+        return measured(trainer, *rest)
+
+    monkeypatch.setattr(session, "_measured", and_gaps)
+    keys = {"epochs": 8, "batch_size": 16, "schedule": "cosine", "learning_rate": rate, "eval_share": 0.3}
+    train = {"reward": reward, "dpo": dpo}[method]
+    train(tiny_model, data, tmp_path / "out", console, **keys, **({"center": 0.0} if method == "reward" else {}))
+    assert float(found[0].mean()) == pytest.approx(math.log(0.75 / 0.25), abs=0.15)
 
 
 def test_sft_learns_the_answers(marked_model: Path, tmp_path: Path, console: Console) -> None:
@@ -123,6 +156,31 @@ def test_sft_learns_the_answers(marked_model: Path, tmp_path: Path, console: Con
     losses = [line["loss"] for line in lines(tmp_path / "out") if "loss" in line]
     assert losses[-1] < 0.7 * losses[0]
     assert "eval_loss" in result.metrics
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [(PairLoss.IPO, {"eval_pair_accuracy", "eval_brier", "eval_ece"}), (PairLoss.HINGE, {"eval_pair_accuracy"})],
+)
+def test_other_losses_tell_what_their_gaps_say(
+    tiny_model: Path, data: Path, tmp_path: Path, console: Console, loss: PairLoss, told: set[str]
+) -> None:
+    result = dpo(tiny_model, data, tmp_path / "out", console, epochs=3, loss=loss, beta=0.3)
+    assert result.metrics["eval_pair_accuracy"] > 0.7
+    known = {"eval_pair_accuracy", "eval_brier", "eval_ece", "eval_log_loss", "eval_entropy"}
+    assert known & set(result.metrics) == told
+    assert "label_entropy" not in result.metrics
+
+
+def test_margins_are_asked_for(tiny_model: Path, tmp_path: Path, console: Console) -> None:
+    found = {}
+    for margin in (0.0, 3.0):
+        rows = [{**row, "p_chosen": 0.7, "judge_margin": margin} for row in pair_rows(40)]
+        data = write_jsonl(tmp_path / f"{margin}.jsonl", rows)
+        keys = {"epochs": 3, "center": 0.0, "labels": Labels.HARD, "margin": Margin.JUDGE}
+        reward(tiny_model, data, tmp_path / f"out{margin}", console, **keys)
+        found[margin] = lines(tmp_path / f"out{margin}")[-1]["eval_margin"]
+    assert found[3.0] > found[0.0] + 0.5
 
 
 def test_lora_is_merged_into_an_ordinary_model(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
@@ -169,40 +227,52 @@ def test_weights_are_saved_as_the_model_had_them(
     assert {tensor.dtype for tensor in weights(tmp_path / "full").values()} == {torch.float32}
 
 
-def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def stop_at(step: int, trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send this process a Ctrl-C in the middle of a step."""
-    from train.reward import SoftRewardTrainer
-
-    inner = SoftRewardTrainer.compute_loss
+    inner = trainer.compute_loss
 
     def compute_loss(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.state.global_step == step:
             os.kill(os.getpid(), signal.SIGINT)
         return inner(self, *args, **kwargs)
 
-    monkeypatch.setattr(SoftRewardTrainer, "compute_loss", compute_loss)
+    monkeypatch.setattr(trainer, "compute_loss", compute_loss)
 
 
-@pytest.mark.parametrize("after", [5, 11], ids=["first epoch", "second epoch"])
+@pytest.mark.parametrize(
+    ("method", "after", "keys"),
+    [
+        ("reward", 5, {}),
+        ("reward", 11, {"lora": LoraConfig(rank=4, dropout=0.1)}),
+        ("dpo", 11, {}),
+        ("dpo", 5, {"lora": LoraConfig(rank=4, dropout=0.1)}),
+    ],
+    ids=["reward, first epoch", "reward with lora, second epoch", "dpo, second epoch", "dpo with lora, first epoch"],
+)
 def test_a_stopped_training_goes_on_to_the_same_weights(
-    tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
-    whole = reward(tiny_model, data, tmp_path / "whole", console, epochs=2)
+    tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch,
+    method: str, after: int, keys: dict[str, Any],
+) -> None:  # fmt: skip
+    from train.dpo import SoftDPOTrainer
+    from train.reward import SoftRewardTrainer
+
+    train, trainer = {"reward": (reward, SoftRewardTrainer), "dpo": (dpo, SoftDPOTrainer)}[method]
+    whole = train(tiny_model, data, tmp_path / "whole", console, epochs=2, **keys)
     with monkeypatch.context() as patch:
-        stop_at(after, patch)
+        stop_at(after, trainer, patch)
         with pytest.raises(Interrupted) as caught:
-            reward(tiny_model, data, tmp_path / "cut", console, epochs=2)
+            train(tiny_model, data, tmp_path / "cut", console, epochs=2, **keys)
     assert caught.value.resume.endswith("--resume")
-    assert "tenet train reward" in caught.value.resume
+    assert f"tenet train {method}" in caught.value.resume
     assert json.loads((tmp_path / "cut" / "train.json").read_text(encoding="utf-8"))["status"] == "running"
     assert not (tmp_path / "cut" / "model.safetensors").exists()
-    resumed = reward(tiny_model, data, tmp_path / "cut", console, resume=True, epochs=2)
+    resumed = train(tiny_model, data, tmp_path / "cut", console, resume=True, epochs=2, **keys)
     assert resumed.steps == whole.steps
     a, b = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert max(float((a[name] - b[name]).abs().max()) for name in a) == 0.0
     steps = [line["step"] for line in lines(tmp_path / "cut") if "loss" in line]
     assert steps == list(range(1, whole.steps + 1))
-    again = reward(tiny_model, data, tmp_path / "cut", console, resume=True, epochs=2)
+    again = train(tiny_model, data, tmp_path / "cut", console, resume=True, epochs=2, **keys)
     assert again.metrics == resumed.metrics  # finished: nothing is done again
     assert again.seconds == pytest.approx(resumed.seconds, abs=0.1)
 
