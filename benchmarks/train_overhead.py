@@ -1,17 +1,17 @@
 """What a training step through Tenet costs beside TRL's own trainer on the same batches: time and peak memory.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.train_overhead [--rounds 8] [--steps 6] [--methods reward dpo] [--json]
+    OMP_NUM_THREADS=1 python -m benchmarks.train_overhead [--rounds 8] [--steps 6] [--part times | memory] [--json]
 
 Both trainers get the same model, arguments and tokenised rows in the same order; Tenet's rows also carry `p_chosen` and
 `weight`, and its trainer what `tenet train` adds (metrics file, progress, stop switch). A step is the time from its
 begin to the begin of the next, so that collating and logging count. The two take turns of a few steps, each round
-in another order; the first step of a turn is left out. `step` is the median, `ratio` the median over the rounds of
-(median step of Tenet in the round) over (median step of TRL in it), with the quartiles beside it. Memory: each
-trainer in a process of its own that does the same steps; `peak` is the whole process, `training` what the steps took
-above what was there before them.
+in another order; the first step of a turn is left out. Milliseconds are medians; `ratio` is the median over the rounds of
+(median step of Tenet in the round) over (median step of TRL in it), with the quartiles beside it. `--part memory`:
+each trainer in a process of its own that does the same steps; `peak` is MiB of the whole process, `training` what the
+steps took above what was there before them.
 
 Two shapes, with random weights where no model is shipped: `pocket` is the shipped policy (1M parameters, 2,304 tokens of
-vocabulary), `wide` has a vocabulary of 32,768 and 14M parameters, where the language model's head is most of DPO.
+vocabulary), `wide` is the same with a vocabulary of 16,384 (3M parameters), where the language model's head is most of DPO.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def model_of(shape: str, folder: Path) -> Path:
 
     torch.manual_seed(0)
     config = Qwen3Config(
-        vocab_size=32_768, hidden_size=256, intermediate_size=768, num_hidden_layers=8, num_attention_heads=8,
-        num_key_value_heads=4, head_dim=32, max_position_embeddings=512, tie_word_embeddings=True, pad_token_id=0,
+        vocab_size=16_384, hidden_size=128, intermediate_size=352, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=32, max_position_embeddings=512, tie_word_embeddings=True, pad_token_id=0,
         eos_token_id=2,
     )  # fmt: skip
     Qwen3ForCausalLM(config).save_pretrained(folder)
@@ -143,11 +143,11 @@ def steps_of(trainer: Any) -> list[tuple[float, float]]:
     return spans[1:]
 
 
-def times(method: str, model: Path, rounds: int, steps: int, folder: Path) -> dict[str, float]:
+def times(method: str, model: Path, args: argparse.Namespace, folder: Path) -> dict[str, float]:
     """Medians and ratios of one method on one model."""
-    trainers = {side: trainer_of(method, side, model, steps, folder) for side in SIDES}
+    trainers = {side: trainer_of(method, side, model, args.steps, folder) for side in SIDES}
     seen: dict[str, list[list[tuple[float, float]]]] = {side: [] for side in SIDES}
-    for turn in range(rounds + 1):
+    for turn in range(args.rounds + 1):
         for side in SIDES if turn % 2 else reversed(SIDES):
             spans = steps_of(trainers[side])
             if turn:  # the first turn warms up
@@ -155,8 +155,8 @@ def times(method: str, model: Path, rounds: int, steps: int, folder: Path) -> di
     ratios = [list(_ratios(seen, clock)) for clock in (0, 1)]
     low, middle, high = statistics.quantiles(ratios[0], n=4)
     return {
-        **{f"{side}_ms": 1e3 * statistics.median(span[0] for spans in seen[side] for span in spans) for side in SIDES},
-        "ratio": middle, "low": low, "high": high, "cpu_ratio": statistics.median(ratios[1]),
+        **{f"{side} ms": 1e3 * statistics.median(span[0] for spans in seen[side] for span in spans) for side in SIDES},
+        "ratio": middle, "low": low, "high": high, "CPU ratio": statistics.median(ratios[1]),
     }  # fmt: skip
 
 
@@ -165,7 +165,20 @@ def _ratios(seen: dict[str, list[list[tuple[float, float]]]], clock: int) -> Ite
         yield statistics.median(span[clock] for span in ours) / statistics.median(span[clock] for span in stock)
 
 
-def memory(method: str, side: str, model: Path, steps: int) -> dict[str, float]:
+def memory(method: str, model: Path, args: argparse.Namespace, folder: Path) -> dict[str, float]:  # noqa: ARG001
+    """Peak MiB of both sides, each in a process of its own, and what of it came with the steps."""
+    seen: dict[str, dict[str, float]] = {}
+    for side in SIDES:
+        words = ["-m", "benchmarks.train_overhead", "--one", method, side, str(model), "--steps", str(args.steps)]
+        seen[side] = json.loads(subprocess.run([sys.executable, *words], capture_output=True, check=True).stdout)
+    found: dict[str, float] = {}
+    for part in ("peak", "training"):
+        found |= {f"{side} {part}": seen[side][part] for side in SIDES}
+        found[f"ratio of {part}"] = seen["tenet"][part] / seen["trl"][part]
+    return found
+
+
+def peak_here(method: str, side: str, model: Path, steps: int) -> dict[str, float]:
     """Peak MiB of this process over the steps of one trainer, and what of it came with the steps."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = trainer_of(method, side, model, steps, Path(folder))
@@ -180,12 +193,7 @@ def _status(name: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
-def memory_elsewhere(method: str, side: str, model: Path, steps: int) -> dict[str, float]:
-    """As `memory`, in a process of its own."""
-    words = ["-m", "benchmarks.train_overhead", "--one", method, side, str(model), "--steps", str(steps)]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+PARTS: Final = {"times": times, "memory": memory}
 
 
 def main() -> None:
@@ -195,7 +203,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--part", choices=list(PARTS), default="times")
     parser.add_argument("--one", nargs=3, metavar=("METHOD", "SIDE", "MODEL"), help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -204,24 +212,17 @@ def main() -> None:
     with quiet_libraries():
         if args.one:
             method, side, model = args.one
-            sys.stdout.write(json.dumps(memory(method, side, Path(model), args.steps)) + "\n")
+            sys.stdout.write(json.dumps(peak_here(method, side, Path(model), args.steps)) + "\n")
             return
-        console = Console(json=args.json)
-        found: list[list[Any]] = []
+        console, found = Console(json=args.json), list[dict[str, Any]]()
         with tempfile.TemporaryDirectory() as text:
             for shape in args.shapes:
                 model = model_of(shape, Path(text) / shape)
                 for method in args.methods:
-                    row = [shape, method, *times(method, model, args.rounds, args.steps, Path(text)).values()]
-                    if not args.no_memory:
-                        peaks = {side: memory_elsewhere(method, side, model, args.steps) for side in SIDES}
-                        for part in ("peak", "training"):
-                            row += [*(peaks[side][part] for side in SIDES), peaks["tenet"][part] / peaks["trl"][part]]
-                    found.append(row)
-    columns = ["model", "method", "TRL ms", "Tenet ms", "ratio", "low", "high", "CPU ratio"]
-    if not args.no_memory:
-        columns += ["TRL peak", "Tenet peak", "ratio of peaks", "TRL training", "Tenet training", "ratio of training"]
-    console.table(columns, [[cell if isinstance(cell, str) else round(cell, 3) for cell in row] for row in found])
+                    numbers = PARTS[args.part](method, model, args, Path(text))
+                    found.append({"model": shape, "method": method, **{key: round(n, 3) for key, n in numbers.items()}})
+                    console.say(json.dumps(found[-1]))
+    console.table(list(found[0]), [list(row.values()) for row in found])
 
 
 if __name__ == "__main__":
