@@ -25,9 +25,9 @@ from judges.anchors import Anchor, Anchors, Split, Unused, make_anchors
 from judges.calibration.fit import Fitted, fit_judge
 from judges.calibration.maps import Slope
 from judges.calibration.store import AnchorRow, Calibration, write_calibration
+from judges.humans.designs import run_labels
 from judges.humans.importer import read_labels
 from judges.humans.store import NAME as LABELS
-from judges.humans.store import read_store
 from tenet.errors import UsageError
 from tenet.ids import Json
 from tenet.records import Judgement, Label, PreferencePair, Prompt, Sample, prompt_id
@@ -156,7 +156,7 @@ def labels_for(path: Path, named: Path | None) -> tuple[Label, ...]:
     Raises:
         UsageError: there is none.
     """
-    found = read_labels(named).labels if named is not None else read_store(path / LABELS)
+    found = read_labels(named).labels if named is not None else run_labels(path)
     if not found:
         raise UsageError(
             f"{named or path / LABELS} holds no label",

@@ -6,7 +6,6 @@ pairs of the queue only. Asks no model and draws nothing itself (`judges.humans.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,21 +16,19 @@ from constitution.model import Principle
 from generate.calibrated import subject_of
 from generate.context import FOR_PEOPLE, Step
 from generate.deriving import recorded_bias
-from generate.report.source import principles_of, read_json
+from generate.report.source import principles_of
 from generate.report.walk import records_of, shards
 from judges.aggregate import Opinion, Pair, combined, opinions_of
 from judges.calibration.store import read_calibration
+from judges.humans.designs import Design, read_designs, write_designs
 from judges.humans.page.session import Item
-from judges.humans.queue import Candidate, Chosen, Plan, Queue, draw, strata_of
-from tenet.errors import InvalidInput, Problem, UsageError
+from judges.humans.queue import Candidate, Plan, Queue, draw, inclusion, strata_of
+from tenet.errors import UsageError
 from tenet.ids import Json
 from tenet.records import Judgement, PreferencePair, Prompt, Sample
-from tenet.runs import Run, atomic
+from tenet.runs import Run
 
-FILE: Final = "labelling.json"
-"""The file in a run that keeps its last queue, so that a page that is started again shows the same one."""
 SAFETY_TAGS: Final = ("safety", "unsafe", "harm", "harmful", "danger", "risky")
-_FORMAT: Final = 1
 
 
 @dataclass(frozen=True)
@@ -54,33 +51,44 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A queue with the texts of its pairs; `kept`: it is the one that the run had already."""
+    """A queue with the texts of its pairs; `kept`: it is one that the run had already. `designs` are all queues of the run, of which
+    this one has the `number`.
+    """
 
-    plan: Plan
     items: tuple[Item, ...]
     kept: bool
+    designs: tuple[Design, ...]
+    number: int
+
+    @property
+    def plan(self) -> Plan:
+        """The queue as it was drawn."""
+        return self.designs[self.number].plan
 
 
 def prepare(path: Path, wanted: Wanted) -> Drawn:
-    """Draw a queue of a run and keep it there; the same wish gives the kept one again, whatever was labelled or fitted since.
+    """Draw a queue of a run and keep it there beside the earlier ones; the same wish gives the kept one again, whatever was labelled or
+    fitted since.
 
     Raises:
         MissingInput: there is no run, or a shard does not read back.
         UsageError: no pair can be labelled, or the queue has nothing to go by.
-        InvalidInput: the kept queue does not read back.
+        InvalidInput: the kept queues do not read back.
         FingerprintMismatch: the calibration is another judge's.
         StorageFailed: the disk is full or not writable.
     """
     with Run.read(path) as run:
         candidates = candidates_of(run, wanted)
-        plan = _kept(path, wanted)
-        kept = plan is not None
-        if plan is None:
-            plan = draw(candidates, wanted.kind, wanted.budget, wanted.seed)
-            rows: list[Json] = [one.as_json() for one in plan.chosen]
-            value: dict[str, Json] = {"format": _FORMAT, "wanted": wanted.as_json(), "pool": plan.pool, "pairs": rows}
-            atomic.write_text(path / FILE, json.dumps(value, indent=1) + "\n")
-        return Drawn(plan, _items(run, plan, {one.pair: one for one in candidates}), kept)
+        designs = read_designs(path)
+        number = next((place for place, one in enumerate(designs) if one.wanted == wanted.as_json()), len(designs))
+        kept = number < len(designs)
+        if not kept:
+            plan = draw(candidates, wanted.kind, wanted.budget, wanted.seed, number)
+            chances = inclusion(candidates, wanted.kind, min(wanted.budget, len(candidates)))
+            designs = (*designs, Design.of(wanted.as_json(), plan, chances))
+            write_designs(path, designs)
+        items = _items(run, designs[number].plan, {one.pair: one for one in candidates})
+        return Drawn(items, kept, designs, number)
 
 
 def candidates_of(run: Run, wanted: Wanted) -> list[Candidate]:
@@ -148,23 +156,6 @@ def _disagreement(
 def _between_orders(one: Opinion) -> float:
     """The gap between the two orders where they name different winners, else 0: less sure in one order is no disagreement."""
     return abs((one.shown_a or 0.0) - (one.shown_b or 0.0)) if one.flipped else 0.0
-
-
-def _kept(path: Path, wanted: Wanted) -> Plan | None:
-    held = read_json(path / FILE)
-    if not held or held.get("wanted") != wanted.as_json():
-        return None
-    try:
-        rows = held["pairs"]
-        assert isinstance(rows, list)
-        chosen = tuple(
-            Chosen((str(pair[0]), str(pair[1]), str(pair[2])), float(probability), bool(random), float(doubt))
-            for pair, probability, random, doubt in rows
-        )
-        return Plan(wanted.kind, wanted.seed, int(str(held["pool"])), chosen)
-    except (ValueError, KeyError, TypeError, IndexError, AssertionError) as error:
-        hint = "delete it to draw the queue anew; no label is lost"
-        raise InvalidInput("The kept queue cannot be read.", [Problem(str(error), path / FILE, hint=hint)]) from error
 
 
 def _items(run: Run, plan: Plan, candidates: Mapping[Pair, Candidate]) -> tuple[Item, ...]:

@@ -80,12 +80,15 @@ def page(
     name = checked_name(annotator) if annotator else ""
     own = _seed(path) if seed is None else seed
     drawn = prepare(path, Wanted(Queue(kind), budget, own, pairs == "exported", tags or SAFETY_TAGS))
-    session = Session(store_path(path), drawn.items, seed=own, overlap=overlap, repeat=repeat)
+    session = Session(
+        store_path(path), drawn.items, seed=own, overlap=overlap, repeat=repeat, designs=drawn.designs, number=drawn.number
+    )  # fmt: skip
     console, plan = Console(), drawn.plan
     random = sum(one.random for one in plan.chosen)
-    source = "The same queue as before" if drawn.kept else "A queue"
+    source = "The same queue as before" if drawn.kept else "A queue" if not drawn.number else "Another queue"
     console.say(
-        f"{source} ({kind}): {len(drawn.items):,} of {plan.pool:,} pairs, {random:,} of them a random sample of all."
+        f"{source} ({kind}): {len(drawn.items):,} of {plan.pool:,} pairs, {random:,} of them a random sample of all, "
+        f"{session.tally().done:,} labelled already."
     )
     console.say(
         f"Expected per label: {plan.mended:.3f} of the judge's verdicts mended, if its p is right (the mean of min(p, 1 - p))."

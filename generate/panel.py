@@ -20,8 +20,7 @@ from generate.schedule import field_of
 from judges.aggregate import Pair
 from judges.anchors import SPLIT_FROM, Anchor, Side, make_anchors
 from judges.calibration.fitting import LEAST_ANCHORS
-from judges.humans.store import NAME as LABELS
-from judges.humans.store import read_store
+from judges.humans.designs import run_labels
 from judges.pairwise import PairwiseJudge
 from tenet.errors import UsageError
 from tenet.ids import digest, unit_interval
@@ -138,7 +137,7 @@ def _weighed(context: Context, members: Sequence[Member]) -> Reliability:
 
 def _anchors(context: Context, members: Sequence[Member]) -> list[Anchor]:
     """What people say of pairs that a member has judged, ties left out; of many prompts those alone that no card scores by."""
-    labels = read_store(context.run.path / LABELS)
+    labels = run_labels(context.run.path)
     if not labels:
         return []
     wanted = {prompt_id(label.prompt) for label in labels}

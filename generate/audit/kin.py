@@ -17,7 +17,7 @@ from generate.coverage.people import People
 from generate.prompt_shards import PromptShards
 from generate.report.audits import signed
 from judges.audit.families import Kinship, family, kinship
-from judges.humans.store import read_store, store_path
+from judges.humans.designs import run_labels
 from judges.probability import mean as average
 from tenet.records import Preference, Sample
 from tenet.runconfig import RunConfig
@@ -52,7 +52,7 @@ def self_preference(run: Run, config: RunConfig, shards: PromptShards) -> Audit:
 
 def _excess(run: Run, shards: PromptShards, related: Mapping[str, Kinship]) -> Iterator[tuple[str, float]]:
     """For each labelled pair of kin and other: whether the judge prefers kin, less the share of people who do."""
-    labels = read_store(store_path(run.path))
+    labels = run_labels(run.path)
     if not labels:
         return
     people = People(labels)

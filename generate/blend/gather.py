@@ -28,10 +28,9 @@ from judges.blending.people import Vote
 from judges.blending.trust import group_of
 from judges.calibration.maps import Slope, map_from_json
 from judges.calibration.store import AnchorRow
+from judges.humans.designs import run_labels
 from judges.humans.importer import read_labels
 from judges.humans.labels import label_to_judgement
-from judges.humans.store import NAME as LABELS
-from judges.humans.store import read_store
 from tenet.errors import MissingInput, UsageError
 from tenet.ids import digest
 from tenet.records import Choice, Judgement, Label, Outcome, Preference, PreferencePair, Prompt, prompt_id
@@ -151,7 +150,7 @@ def gather(run: Run, labels: Path | None = None) -> Material:
 
 def _labels(run: Run, named: Path | None) -> tuple[Label, ...]:
     if named is None:
-        return read_store(run.path / LABELS)
+        return run_labels(run.path)
     found = read_labels(named).labels
     if not found:
         raise UsageError(f"{named} holds no label", hint="leave `labels` out to take those in the run")

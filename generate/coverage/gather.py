@@ -26,7 +26,7 @@ from generate.report.notices import wordings
 from generate.report.source import Principles, as_mapping, principles_of, version_rows
 from generate.report.walk import records_of, shards
 from judges.aggregate import DECIDED
-from judges.humans.store import NAME, read_store
+from judges.humans.designs import run_labels
 from judges.probability import logit
 from tenet.errors import UsageError
 from tenet.records import Judgement, Prompt, Sample
@@ -63,7 +63,7 @@ def cover(path: Path, margin: float = MARGIN) -> Coverage:
                 hint="see tenet report, or judge the same responses with judge.kind: pairwise in a run of another name",
             )
         principles = principles_of(run)
-        people = People(read_store(path / NAME))
+        people = People(run_labels(path))
         walked = _walk(run, principles.file, people, margin)
         mode = str(as_mapping(run.config.get("judge")).get("principles") or "sampled")
         return _coverage(run, principles, mode, walked, people.total, margin)

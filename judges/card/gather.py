@@ -17,8 +17,8 @@ import numpy as np
 from judges.aggregate import combined, opinions_of, p_first
 from judges.card.agreement import NONE, TIE, A, B, counts_of, majority
 from judges.card.bootstrap import Floats, Ints
+from judges.humans.designs import run_labels
 from judges.humans.labels import label_to_judgement
-from judges.humans.store import NAME, read_store
 from judges.probability import mean
 from tenet.errors import MissingInput
 from tenet.records import Judgement, Label, Outcome, Prompt, Rating, Sample, prompt_id
@@ -98,7 +98,7 @@ def gather(path: Path, anchors: Path | None = None) -> CardData:
         InvalidInput: the labels do not read back.
     """
     if anchors is None:
-        labels = read_store(path / NAME)
+        labels = run_labels(path)
     else:
         from judges.humans.importer import read_labels
 

@@ -24,7 +24,7 @@ from judges.card.gather import CardData, gather
 from judges.card.people import between, people_counts, people_figures
 from judges.card.principles import PrincipleFigures
 from judges.card.sections import View, people_section, principle_figures
-from judges.humans.store import NAME, read_store
+from judges.humans.designs import run_labels
 from judges.reliability.dawid_skene import fit
 from judges.reliability.votes import Votes
 from tenet.errors import UsageError
@@ -115,7 +115,7 @@ def measure(path: Path, *, seed: int = 0, replicates: int = 1000) -> Agreement:
         UsageError: the run has no labels about its pairs.
         InvalidInput: the labels do not read back.
     """
-    heard = _heard(read_store(path / NAME))
+    heard = _heard(run_labels(path))
     data = gather(path)
     if not data.labelled:
         hint = f"import labels of its pairs: tenet labels import FILE --to {path}"

@@ -91,8 +91,10 @@ class Plan:
         return sum(one.doubt for one in self.chosen) / len(self.chosen)
 
 
-def draw(candidates: Iterable[Candidate], kind: Queue, budget: int, seed: int) -> Plan:
+def draw(candidates: Iterable[Candidate], kind: Queue, budget: int, seed: int, number: int = 0) -> Plan:
     """Draw a queue of `budget` pairs, or of all where there are no more. The order of the candidates does not matter.
+
+    Queues of different `number` are drawn independently of each other, also with one seed.
 
     Raises:
         UsageError: there is no candidate, or the queue has nothing to go by (no pair that it is after).
@@ -103,13 +105,13 @@ def draw(candidates: Iterable[Candidate], kind: Queue, budget: int, seed: int) -
             "there is no pair to label", hint="judge some first: tenet generate run.yaml, then tenet labels page"
         )
     budget = min(budget, len(pool))
-    order = sorted(pool, key=lambda one: unit_interval("queue", seed, *one.pair))
+    order = sorted(pool, key=lambda one: unit_interval("queue", seed, number, *one.pair))
     groups, slots = _targets(kind, order, budget)
     targeted = {one.pair for (group, _), count in zip(groups, slots, strict=True) for one in group[:count]}
     drawn = budget - len(targeted)
     sought, others = [one for one in order if one.pair in targeted], [one for one in order if one.pair not in targeted]
-    sought.sort(key=lambda one: unit_interval("both", seed, *one.pair))
-    others.sort(key=lambda one: unit_interval("others", seed, *one.pair))
+    sought.sort(key=lambda one: unit_interval("both", seed, number, *one.pair))
+    others.sort(key=lambda one: unit_interval("others", seed, number, *one.pair))
     share = drawn / len(others) if others else 1.0
     both = max(round(share * len(sought)), ceil(RANDOM * budget - _STEP) - drawn)
     probability = inclusion(pool, kind, budget)
@@ -117,7 +119,7 @@ def draw(candidates: Iterable[Candidate], kind: Queue, budget: int, seed: int) -
         Chosen(one.pair, probability[one.pair], place < both or place >= len(sought), one.doubt)
         for place, one in enumerate([*sought, *others[:drawn]])
     ]
-    rows.sort(key=lambda one: unit_interval("shown", seed, *one.pair))
+    rows.sort(key=lambda one: unit_interval("shown", seed, number, *one.pair))
     return Plan(kind, seed, len(pool), tuple(rows))
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from generate.calibrating import calibrate
-from generate.labelling import FILE, Wanted, prepare
+from generate.labelling import Wanted, prepare
+from judges.humans.designs import FILE, read_designs
 from judges.humans.page.text import to_html
 from judges.humans.queue import Queue
 from judges.humans.store import read_store
@@ -37,7 +38,10 @@ def test_a_queue_is_kept_and_drawn_anew_for_another_wish(run: Path) -> None:
     assert (first.kept, again.kept) == (False, True)
     assert again.items == first.items
     assert again.plan == first.plan
-    assert not prepare(run, Wanted(Queue.UNCERTAIN, 21)).kept
+    other = prepare(run, Wanted(Queue.UNCERTAIN, 21))
+    assert (other.kept, other.number) == (False, 1)
+    assert (prepare(run, wanted).kept, prepare(run, wanted).number) == (True, 0), "earlier queues stay"
+    assert [one.wanted["budget"] for one in read_designs(run)] == [20, 21]
     assert first.plan.pool == 40
     targeted = [one for one in first.plan.chosen if one.probability == 1.0]
     others = [one for one in first.plan.chosen if one.probability < 1.0]
@@ -63,9 +67,10 @@ def test_a_kept_queue_that_does_not_read_back(run: Path) -> None:
     wanted = Wanted(Queue.RANDOM, 5)
     prepare(run, wanted)
     value = json.loads((run / FILE).read_text())
-    (run / FILE).write_text(json.dumps({**value, "pairs": [["x"]]}))
-    with pytest.raises(InvalidInput, match="draw the queue anew"):
-        prepare(run, wanted)
+    for broken in ({**value, "queues": [{"wanted": {}}]}, {**value, "format": 1}, [], {"queues": 3}):
+        (run / FILE).write_text(json.dumps(broken))
+        with pytest.raises(InvalidInput, match="draw a queue anew"):
+            prepare(run, wanted)
     (run / FILE).unlink()
 
 

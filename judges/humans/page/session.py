@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from judges.aggregate import Pair
+from judges.humans.designs import PAGE, Design, Inclusion, page_pair
 from judges.humans.gain import Worth, worth
 from judges.humans.labels import with_id
 from judges.humans.store import append_label, read_all, withdraw_label
@@ -28,7 +29,6 @@ from tenet.records import Choice, Label, Message, prompt_id
 
 GAP: Final = 10
 LEASE: Final = 900.0
-SOURCE: Final = "labelling page"
 LONGEST_NAME: Final = 64
 LONGEST_COMMENT: Final = 4000
 
@@ -112,6 +112,7 @@ class _Held:
     by_person: defaultdict[str, list[tuple[Pair, Label]]] = field(default_factory=lambda: defaultdict(list))
     ids: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    page: Counter[Pair] = field(default_factory=Counter)
     size: int = -1
 
 
@@ -120,14 +121,18 @@ class AlreadyAnswered(UsageError):
 
 
 class Session:
-    """The labelling of one queue by any number of people; safe to call from several threads."""
+    """The labelling of one queue by any number of people; safe to call from several threads.
+
+    `designs` are all queues of the run, of which this one has the `number`; without them each pair weighs by its own probability.
+    """
 
     def __init__(
         self, store: Path, items: Sequence[Item], *, seed: int, overlap: float = 0.2, repeat: float = 0.1,
-        clock: Callable[[], float] = time.monotonic,
+        designs: Sequence[Design] = (), number: int = 0, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.items = tuple(items)
         self._store, self._seed, self._overlap, self._repeat, self._clock = store, seed, overlap, repeat, clock
+        self._designs, self._number = tuple(designs), number
         self._by_key = {one.key: one for one in items}
         self._texts = {(one.pair[0], text.strip()): name for one in items for name, text in _ends(one)}
         self._pairs = {one.pair: one for one in items}
@@ -194,7 +199,7 @@ class Session:
             if label_id in self._held.gone:
                 return
             found = [(pair, one) for pair, one in self._held.by_person[name] if one.id == label_id]
-            if not found or found[0][1].source != SOURCE:
+            if not found or found[0][1].source != PAGE:
                 raise UsageError(
                     "this is no label that you gave here", hint="undo takes back your own last label of this queue"
                 )
@@ -203,6 +208,7 @@ class Session:
             self._held.gone.add(label_id)
             self._held.ids.discard(label_id)
             self._held.by_person[name].remove((pair, label))
+            self._held.page -= Counter([pair])
             self._held.by_pair[pair].remove(label)
             self._let_go(name)
             self._current[name] = pair
@@ -210,7 +216,7 @@ class Session:
     def last(self, annotator: str) -> str | None:
         """The id of the last label that the person gave on the page and can take back."""
         with self._lock:
-            own = [label.id for _, label in self._held.by_person.get(annotator, ()) if label.source == SOURCE]
+            own = [label.id for _, label in self._held.by_person.get(annotator, ()) if label.source == PAGE]
         return own[-1] if own else None
 
     def tally(self, annotator: str = "") -> Tally:
@@ -220,6 +226,7 @@ class Session:
             by_pair = {pair: list(labels) for pair, labels in self._held.by_pair.items()}
             own = list(self._held.by_person.get(annotator, ()))
             people = {name: len(told) for name, told in sorted(self._held.by_person.items()) if told}
+            inclusion = Inclusion(self._designs, frozenset(self._held.page))
         between = within = Same()
         agreed: list[float] = []
         weights: list[float] = []
@@ -239,7 +246,8 @@ class Session:
             if len(last) > 1:
                 between = Same(between.same + (last[0] is last[1]), between.of + 1)
             agreed.append(sum(_agrees(self._pairs[pair].p, choice) for choice in last) / len(last))
-            weights.append(1.0 / self._pairs[pair].probability)
+            chance = inclusion.within(self._number, pair) if self._designs else 0.0
+            weights.append(1.0 / (chance or self._pairs[pair].probability))
         left = [one.doubt for one in self.items if one.pair not in done]
         return Tally(
             len(done), len(self.items), len(own), sum(label.preference is Choice.SKIP for _, label in own), people,
@@ -264,7 +272,7 @@ class Session:
             Label(
                 id="", prompt=item.prompt, response_a=item.a, response_b=item.b, preference=choices[told.choice],
                 annotator=checked_name(told.annotator), strength=told.strength if sided else None, shown_first=told.first,
-                time=_time(told.time), inclusion_probability=item.probability, source=SOURCE, response_a_id=item.pair[1],
+                time=_time(told.time), inclusion_probability=item.probability, source=PAGE, response_a_id=item.pair[1],
                 response_b_id=item.pair[2], comment=comment,
             )
         )  # fmt: skip
@@ -320,6 +328,8 @@ class Session:
 
     def _keep(self, label: Label) -> None:
         self._held.ids.add(label.id)
+        if (own := page_pair(label)) is not None:
+            self._held.page[own] += 1
         pair = self._pair_of(label)
         if pair is not None and label.principle is None:
             self._held.by_pair[pair].append(label)
