@@ -1,10 +1,12 @@
-"""Argilla's records, exported as rows: of version 2 flat, of version 1 nested.
+"""Argilla's records, exported as rows: of version 2 flat (`to_list(flatten=True)`) or nested (`to_json`), of version 1 nested.
 
-Version 2: fields as columns, and for a question `q` the columns `q.responses`, `q.responses.users`, `q.responses.status`. Version 1:
-the question's column holds `[{user_id, value, status}]`. Fields are called `prompt`, `response_a`, `response_b` (else `--map`), the
-question `preference` (else the only one, or `--map preference=q`); other columns of Tenet's label record may stand beside them as
-metadata. A submitted response is a label and a discarded one a skip; drafts are left out and counted. The answer of a ranking question
-names fields in falling order, or each with a rank, and becomes the pairs of one ranking.
+Version 2, flat: fields and metadata as columns, and for a question `q` the columns `q.responses`, `q.responses.users`,
+`q.responses.status`. Nested: `fields`, `metadata` and `responses{q: [{value, user_id}]}`, which do not say what was submitted; so only the
+records whose own `status` is completed are read. Version 1: the question's column holds `[{user_id, value, status}]`. Fields are called
+`prompt`, `response_a`, `response_b` (else `--map`), the question `preference` (else the only one, or `--map preference=q`), a question in
+words `comment`; other columns of Tenet's label record may stand beside them as metadata. A submitted response is a label and a discarded
+one a skip; drafts are left out and counted. The answer of a ranking question names fields in falling order, or each with a rank, and
+becomes the pairs of one ranking.
 """
 
 from __future__ import annotations
@@ -40,8 +42,14 @@ ANNOTATOR: Final = "argilla"
 SUBMITTED: Final = "submitted"
 DISCARDED: Final = "discarded"
 DRAFT: Final = "an Argilla response that was not submitted"
+OPEN: Final = (
+    "a record that is not completed, of an export that does not say what was submitted; export to_list(flatten=True)"
+)
+COMPLETED: Final = "completed"
+COMMENT: Final = "comment"
 _FLAT: Final = ".responses"
 _SUGGESTION: Final = "-suggestion"
+_NESTED: Final = frozenset(("fields", "metadata", "responses"))
 
 
 def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
@@ -50,15 +58,21 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
         if isinstance(row, Skipped):
             yield place, row
             continue
+        record = row
+        if row.keys() >= _NESTED:
+            if row.get("status") != COMPLETED and any(table(row["responses"]).values()):
+                yield place, Skipped(OPEN, fact=True)
+                continue
+            record = source.columns.row(_flattened(row))
         try:
-            answers = tuple(_answers(row, source.columns))
+            answers = tuple(_answers(record, source.columns))
         except Unreadable as error:
             yield place, Skipped(str(error), columns=frozenset(row))
             continue
         if not answers:
             yield place, Skipped(NOT_YET, fact=True)
         for answer in answers:
-            for item in tried(partial(_items, row, answer, source, place), row):
+            for item in tried(partial(_items, record, answer, source, place), record):
                 yield place, item
 
 
@@ -71,7 +85,7 @@ def _items(row: Row, answer: Row, source: Source, place: int) -> Sequence[Item]:
     if isinstance(value, list) and status != DISCARDED:
         return _ranking(row, value, who, source)
     told = "skip" if status == DISCARDED else value
-    given = {**_metadata(row), **row}
+    given = {**_metadata(row), **row, **_comment(row, user)}
     return [label_of(given, {"preference": told, "annotator": who}, source, source.rows.where(place))]
 
 
@@ -87,6 +101,25 @@ def _answers(row: Row, columns: Columns) -> Iterator[Row]:
     values, users, states = (_list(row, name + _FLAT + end) for end in ("", ".users", ".status"))
     for place, value in enumerate(values):
         yield {"value": value, "user_id": _at(users, place), "status": _at(states, place)}
+
+
+def _flattened(row: Row) -> Row:
+    """A nested record of version 2 as a flat one; an answer without a value is a discarded one."""
+    flat: dict[str, object] = {**table(row["metadata"]), **table(row["fields"])}
+    for name, told in table(row["responses"]).items():
+        given = [table(one) for one in told] if isinstance(told, list) else []
+        flat[name + _FLAT] = [one.get("value") for one in given]
+        flat[f"{name}{_FLAT}.users"] = [one.get("user_id") for one in given]
+        flat[f"{name}{_FLAT}.status"] = [DISCARDED if one.get("value") is None else SUBMITTED for one in given]
+    return flat if any(name.endswith(_FLAT) for name in flat) else {**flat, QUESTION + _FLAT: None}
+
+
+def _comment(row: Row, user: object) -> Row:
+    """What the user wrote in answer to the question `comment`."""
+    if COMMENT + _FLAT not in row:
+        return {}
+    words, users = (_list(row, COMMENT + _FLAT + end) for end in ("", ".users"))
+    return {COMMENT: next((word for place, word in enumerate(words) if _at(users, place) == user), None)}
 
 
 def _question(row: Row, columns: Columns) -> str:
@@ -157,8 +190,8 @@ def _nested(row: Row) -> bool:
 
 ARGILLA: Final = Format(
     "argilla",
-    "Argilla 2: records with q.responses, q.responses.users, q.responses.status",
-    lambda columns: any(name.endswith(_FLAT) for name in columns),
+    "Argilla 2: records exported with to_list(flatten=True) or to_json",
+    lambda columns: any(name.endswith(_FLAT) for name in columns) or columns >= {*_NESTED, "suggestions"},
     read,
     labels=True,
 )

@@ -19,7 +19,7 @@ from judges.formats.base import Columns, Format, Item, Keyed, Skipped, Source, W
 from judges.formats.helpsteer2 import HELPSTEER2, HELPSTEER2_PREFERENCE
 from judges.formats.helpsteer3 import HELPSTEER3
 from judges.formats.hh_rlhf import HH_RLHF
-from judges.formats.label_studio import LABEL_STUDIO
+from judges.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_MIN
 from judges.formats.llmbar import LLMBAR, LLMBAR_VERDICTS
 from judges.formats.pandalm import PANDALM, PANDALM_VERDICTS
 from judges.formats.safety_rbr import SAFETY_RBR
@@ -39,7 +39,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     one.name: one
     for one in (
         LLMBAR_VERDICTS, LLMBAR, PANDALM, PANDALM_VERDICTS, SAFETY_RBR, ULTRAFEEDBACK, ULTRAFEEDBACK_BINARIZED, HELPSTEER2_PREFERENCE,
-        HELPSTEER2, HELPSTEER3, SHP, ARENA, ALPACA_EVAL, ARGILLA, ARGILLA_1, LABEL_STUDIO, HH_RLHF, TRL, tenet.TENET,
+        HELPSTEER2, HELPSTEER3, SHP, ARENA, ALPACA_EVAL, ARGILLA, ARGILLA_1, LABEL_STUDIO, LABEL_STUDIO_MIN, HH_RLHF, TRL, tenet.TENET,
     )
 }  # fmt: skip
 

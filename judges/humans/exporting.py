@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from judges.formats.argilla import DISCARDED, QUESTION, SUBMITTED
+from judges.formats.label_studio import NAMES
 from judges.formats.label_studio import OWN as OWN_FIELD
 from judges.formats.ours import prompt_cell
 from judges.humans.labels import COLUMNS, label_to_json
@@ -59,11 +60,14 @@ def tasks_of(labels: Iterable[Label]) -> list[Task]:
 
 
 def argilla(tasks: Iterable[Task]) -> Iterator[str]:
-    """Records of Argilla 2, one a line: fields, the question `preference` (a, b, tie; discarded for a skip), the rest as metadata."""
+    """Records of Argilla 2, one a line: fields (the prompt as messages), the question `preference` (a, b, tie; discarded for a skip), the
+    rest as metadata.
+    """
     for task in tasks:
         said = task.said.items()
         row = {
             **_row(task, cells=False),
+            "prompt": _messages(task.prompt),
             f"{QUESTION}.responses": [None if choice is Choice.SKIP else choice.value for _, choice in said],
             f"{QUESTION}.responses.users": [who for who, _ in said],
             f"{QUESTION}.responses.status": [DISCARDED if choice is Choice.SKIP else SUBMITTED for _, choice in said],
@@ -72,7 +76,10 @@ def argilla(tasks: Iterable[Task]) -> Iterator[str]:
 
 
 def label_studio(tasks: Iterable[Task]) -> Iterator[str]:
-    """A JSON array of tasks: `prompt`, `left` and `right` to be shown, the rest under `tenet`, an annotation for each person."""
+    """A JSON array of tasks: `prompt`, `left` and `right` to be shown, the rest under `tenet`, an annotation for each person.
+
+    People are named under `tenet`, for the tool refuses a file with an author who is no user of it.
+    """
     yield "["
     for place, task in enumerate(tasks):
         prompt, own = prompt_cell(task.prompt), dict(task.fields)
@@ -84,19 +91,21 @@ def label_studio(tasks: Iterable[Task]) -> Iterator[str]:
             "right": task.response_b,
             OWN_FIELD: own,
         }
-        told: list[Json] = [_annotation(who, choice) for who, choice in task.said.items()]
+        if task.said:
+            own[NAMES] = {str(number): who for number, who in enumerate(task.said, 1)}
+        told: list[Json] = [_annotation(number, choice) for number, choice in enumerate(task.said.values(), 1)]
         yield ("," if place else "") + "\n" + canonical_json({"data": data, "annotations": told})
     yield "\n]\n"
 
 
-def _annotation(who: str, choice: Choice) -> Row:
-    at: Row = {"from_name": QUESTION, "to_name": "left,right"}
+def _annotation(number: int, choice: Choice) -> Row:
     result: list[Json] = []
     if choice in _SELECTED:
+        at: Row = {"from_name": QUESTION, "to_name": "left,right"}
         result = [{**at, "type": "pairwise", "value": {"selected": _SELECTED[choice]}}]
     elif choice is Choice.TIE:
-        result = [{**at, "type": "choices", "value": {"choices": ["tie"]}}]
-    return {"completed_by": who, "was_cancelled": choice is Choice.SKIP, "result": result}
+        result = [{"from_name": "tie", "to_name": "prompt", "type": "choices", "value": {"choices": ["tie"]}}]
+    return {"id": number, "was_cancelled": choice is Choice.SKIP, "result": result}
 
 
 def jsonl(tasks: Iterable[Task]) -> Iterator[str]:
@@ -134,6 +143,10 @@ def _row(task: Task, *, cells: bool) -> Row:
         prompt = json.dumps(prompt, ensure_ascii=False)
     texts: Row = {"prompt": prompt, "response_a": task.response_a, "response_b": task.response_b}
     return {**texts, "preference": None, "annotator": None, **task.fields}
+
+
+def _messages(prompt: tuple[Message, ...]) -> Json:
+    return [{"role": turn.role, "content": turn.content} for turn in prompt]
 
 
 WRITERS: Final[Mapping[str, Callable[[Iterable[Task]], Iterator[str]]]] = {

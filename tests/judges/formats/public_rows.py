@@ -89,9 +89,13 @@ LABEL_STUDIO: dict[str, Any] = {
         {**annotation(None), "result": [{"type": "choices", "value": {"choices": ["Tie"]}}]},
     ],
 }  # fmt: skip
+LABEL_STUDIO_MIN: dict[str, Any] = {
+    "id": 1, "prompt": "Why?", "left": "yes", "right": "no", "preference": [{"selected": "right"}], "comment": "brief", "annotator": 7,
+    "annotation_id": 3, "created_at": "2026-01-31T12:00:00.000000Z", "updated_at": "2026-01-31T12:00:00.000000Z", "lead_time": None,
+}  # fmt: skip
 TRL: dict[str, Any] = {"prompt": "Why?", "chosen": "yes", "rejected": "no"}
 PUBLIC: dict[str, Any] = {
     "hh-rlhf": HH, "ultrafeedback": ULTRAFEEDBACK, "ultrafeedback-binarized": BINARIZED, "helpsteer2": HELPSTEER2,
     "helpsteer2-preference": HELPSTEER2_PREFERENCE, "helpsteer3": HELPSTEER3, "shp": SHP, "arena": ARENA, "alpaca-eval": ALPACA,
-    "argilla": ARGILLA, "argilla-1": ARGILLA_1, "label-studio": LABEL_STUDIO, "trl": TRL,
+    "argilla": ARGILLA, "argilla-1": ARGILLA_1, "label-studio": LABEL_STUDIO, "label-studio-min": LABEL_STUDIO_MIN, "trl": TRL,
 }  # fmt: skip
