@@ -44,7 +44,8 @@ def _generator(row: Row, number: int) -> str:
 
 def _opinion(row: Row, source: Source) -> Opinion:
     who, person = _annotator(row, source)
-    if row.get("preference") in (None, ""):
+    given = row.get("preference")
+    if given in (None, "") or given != given or str(given).lower() == "nan":
         outcome = Outcome.REFUSED if person else Outcome.UNPARSED
         return Opinion(who, None, person=person, outcome=outcome, reason="no preference in the file")
     told = number_of(row, "preference")

@@ -1,8 +1,9 @@
 """HelpSteer2 (Wang et al. 2024): ratings of single responses, and its preference file.
 
 Ratings: one row a response, `prompt, response, helpfulness, correctness, coherence, complexity, verbosity` (0 to 4), which are means over
-several annotators. The responses of a prompt, wherever they stand in the file, become comparisons by helpfulness, which is the rating of
-the whole; equal ones are ties, strength is the gap over the scale. A prompt with a single response is left out and counted.
+several annotators, or lists of theirs. The responses of a prompt, wherever they stand in the file, become comparisons by helpfulness,
+which is the rating of the whole; equal ones are ties, strength is the gap over the scale. A prompt with a single response is left out and
+counted.
 Preferences: `prompt, response_1, response_2, preference_strength` (-3 to 3, negative for the first). In both, a prompt of several turns
 has them marked by `<extra_id_1>`. Who rated is not told: all labels are of one annotator, `helpsteer2`.
 """
@@ -51,7 +52,7 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
             yield place, row
             continue
         try:
-            score = number_of(row, "helpfulness")
+            score = _helpfulness(row)
             if not 0 <= score <= SPAN:
                 raise Unreadable(f"helpfulness: is {score:g}; expected 0 to {SPAN:g}")
             rated = (place, Response(text_of(row, "response")), score)
@@ -66,6 +67,14 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
         responses, scores = [one[1] for one in held], [one[2] for one in held]
         for item in tried(partial(_pairs, text, responses, scores, source.annotator(ANNOTATOR)), {}):
             yield held[0][0], item
+
+
+def _helpfulness(row: Row) -> float:
+    """The rating, or the mean where the file has each annotator's."""
+    told = row.get("helpfulness")
+    if not isinstance(told, list) or not told:
+        return number_of(row, "helpfulness")
+    return sum(number_of({"helpfulness": one}, "helpfulness") for one in told) / len(told)
 
 
 def _pairs(text: str, responses: list[Response], scores: list[float], annotator: str) -> list[Comparison]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from judges.formats import tenet
 from judges.formats.alpaca_eval import ALPACA_EVAL
-from judges.formats.arena import ARENA
+from judges.formats.arena import ARENA, ARENA_55K
 from judges.formats.argilla import ARGILLA, ARGILLA_1
 from judges.formats.base import Columns, Format, Item, Keyed, Skipped, Source, Withdrawn
 from judges.formats.helpsteer2 import HELPSTEER2, HELPSTEER2_PREFERENCE
@@ -39,7 +39,8 @@ FORMATS: Final[Mapping[str, Format]] = {
     one.name: one
     for one in (
         LLMBAR_VERDICTS, LLMBAR, PANDALM, PANDALM_VERDICTS, SAFETY_RBR, ULTRAFEEDBACK, ULTRAFEEDBACK_BINARIZED, HELPSTEER2_PREFERENCE,
-        HELPSTEER2, HELPSTEER3, SHP, ARENA, ALPACA_EVAL, ARGILLA, ARGILLA_1, LABEL_STUDIO, LABEL_STUDIO_MIN, HH_RLHF, TRL, tenet.TENET,
+        HELPSTEER2, HELPSTEER3, SHP, ARENA, ARENA_55K, ALPACA_EVAL, ARGILLA, ARGILLA_1, LABEL_STUDIO, LABEL_STUDIO_MIN, HH_RLHF, TRL,
+        tenet.TENET,
     )
 }  # fmt: skip
 

@@ -59,6 +59,10 @@ ARGILLA: dict[str, Any] = {
     "preference.responses.users": ["u1", "u2", "u3", "u4"], "preference.responses.status": ["submitted", "submitted", "draft", "discarded"],
     "preference.suggestion": None, "_server_id": "s",
 }  # fmt: skip
+ARENA_55K: dict[str, Any] = {
+    "id": 1, "model_a": "m", "model_b": "n", "prompt": '["Why?"]', "response_a": '["yes"]', "response_b": '["no"]',
+    "winner_model_a": 0, "winner_model_b": 1, "winner_tie": 0,
+}  # fmt: skip
 ARGILLA_1: dict[str, Any] = {
     "prompt": "Why?", "one": "yes", "two": "no", "three": "so", "rank-suggestion": None,
     "rank": [
@@ -96,6 +100,7 @@ LABEL_STUDIO_MIN: dict[str, Any] = {
 TRL: dict[str, Any] = {"prompt": "Why?", "chosen": "yes", "rejected": "no"}
 PUBLIC: dict[str, Any] = {
     "hh-rlhf": HH, "ultrafeedback": ULTRAFEEDBACK, "ultrafeedback-binarized": BINARIZED, "helpsteer2": HELPSTEER2,
-    "helpsteer2-preference": HELPSTEER2_PREFERENCE, "helpsteer3": HELPSTEER3, "shp": SHP, "arena": ARENA, "alpaca-eval": ALPACA,
+    "helpsteer2-preference": HELPSTEER2_PREFERENCE, "helpsteer3": HELPSTEER3, "shp": SHP, "arena": ARENA,
+    "arena-55k": ARENA_55K, "alpaca-eval": ALPACA,
     "argilla": ARGILLA, "argilla-1": ARGILLA_1, "label-studio": LABEL_STUDIO, "label-studio-min": LABEL_STUDIO_MIN, "trl": TRL,
 }  # fmt: skip

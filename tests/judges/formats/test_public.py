@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from judges.formats.arena import LATER
 from judges.formats.base import Columns, Comparison
 from judges.formats.pairs import NO_SHARED_PREFIX, PARTED
 from judges.formats.registry import read_file
@@ -17,6 +19,7 @@ from tenet.records import Choice, Label, Message
 from tests.judges.formats.public_rows import (
     ALPACA,
     ARENA,
+    ARENA_55K,
     ARGILLA,
     ARGILLA_1,
     BINARIZED,
@@ -115,6 +118,10 @@ def test_helpsteer2_ratings_are_paired_by_prompt_wherever_they_stand(tmp_path: P
     assert label.ranking is None, "two responses are a pair"
     assert found.counts.rows == 3
     assert dict(found.counts.left_out) == {"a prompt with a single response": [2]}
+    (label,) = labels(
+        tmp_path, {**HELPSTEER2, "helpfulness": [4, 3, 2]}, {**HELPSTEER2, "response": "no", "helpfulness": [1, 1, 1]}
+    )
+    assert told(label) == ("yes", "helpsteer2", 0.5), "each annotator's rating, in the file of disagreements"
 
 
 def test_helpsteer2_preferences_and_marked_turns(tmp_path: Path) -> None:
@@ -160,12 +167,56 @@ def test_arena_judges_the_turn_that_is_named(tmp_path: Path) -> None:
     assert (item.opinions[0].annotator, item.opinions[0].person, item.a.policy) == ("gpt-4/pair-v2", False, "m")
 
 
+def test_later_files_of_the_arena(tmp_path: Path) -> None:
+    """Votes without a judge, with text parts or JSON for a conversation, both_bad, and several votes of one session."""
+    later = {name: value for name, value in ARENA.items() if name not in ("judge", "turn", "tstamp")}
+    parts = [
+        {**turn, "content": [{"type": "text", "text": turn["content"], "image": None, "mimeType": None}]}
+        for turn in ARENA["conversation_a"][:2]
+    ]
+    cell = json.dumps(ARENA["conversation_b"][:2])
+    later |= {"conversation_a": parts, "conversation_b": cell, "winner": "both_bad", "evaluation_order": 1}
+    found = Labels(
+        write(tmp_path, later, {**later, "winner": "model_a", "judge_hash": "h1"}, {**later, "evaluation_order": 2})
+    )
+    one, hashed = found
+    assert (told(one), one.prompt) == (("tie", "arena", None), ASKED)
+    assert hashed.annotator == "h1"
+    assert dict(found.counts.left_out) == {LATER: [3]}
+
+
+def test_a_judge_of_the_arena_that_contradicts_itself(tmp_path: Path) -> None:
+    row = {**ARENA, "judge": "gpt4_pair", "winner": "tie (inconsistent)"}
+    ((_, item),) = read_file(write(tmp_path, row)).items
+    assert isinstance(item, Comparison)
+    (said,) = item.opinions
+    assert (said.person, said.choice, said.p_a) == (False, Choice.TIE, 0.5)
+    assert "different winners" in said.reason
+
+
+def test_the_arena_file_of_lists(tmp_path: Path) -> None:
+    two = {"prompt": ["Why?", "And?"], "response_a": ["yes", "so"], "response_b": ["no", "so"]}
+    again = {"prompt": '["Why?", "And?"]', "response_a": '["yes", "so"]', "response_b": '["yes", null]'}
+    tie = {"winner_model_b": "0", "winner_tie": "1"}
+    found = Labels(write(tmp_path, ARENA_55K, {**ARENA_55K, **two}, {**ARENA_55K, **tie, "prompt": ["Else?"]}))
+    one, even = found
+    assert (told(one), one.prompt) == (("no", "arena", None), ASKED)
+    assert told(even)[0] == "tie"
+    assert dict(found.counts.left_out) == {PARTED: [2]}
+    found = Labels(write(tmp_path, {**ARENA_55K, **again}))
+    assert list(found) == []
+    assert found.counts.empty == 1
+
+
 def test_alpaca_eval_preferences(tmp_path: Path) -> None:
     (label,) = labels(tmp_path, ALPACA)
     assert told(label) == ("no", "alpaca-eval-3", None)
     draws = labels(tmp_path, {**ALPACA, "preference": 1.5}, {**ALPACA, "preference": 0, "input": "Here."})
     assert [told(one)[0] for one in draws] == ["tie", "tie"]
     assert draws[1].prompt[0].content == "Why?\n\nHere."
+    for nothing in (None, math.nan, "NaN"):
+        (skipped,) = labels(tmp_path, {**ALPACA, "preference": nothing})
+        assert skipped.preference is Choice.SKIP
     (skipped,) = labels(tmp_path, {**ALPACA, "preference": None})
     assert skipped.preference is Choice.SKIP
     ((_, item),) = read_file(write(tmp_path, {**ALPACA, "annotator": "gpt", "preference": 1.25})).items
@@ -257,6 +308,9 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("arena", {**ARENA, "winner": "me"}, "winner: is 'me'"),
     ("arena", {**ARENA, "turn": 3}, "turn: 2 answers in a conversation, and turn 3"),
     ("arena", {**ARENA, "judge": None}, "judge: expected a name"),
+    ("arena-55k", {**ARENA_55K, "winner_tie": 1}, "expected a 1 in one of them"),
+    ("arena-55k", {**ARENA_55K, "response_a": "yes"}, "response_a: expected a list of texts"),
+    ("arena-55k", {**ARENA_55K, "response_a": ["a", "b"]}, "different numbers of turns"),
     ("arena", {**ARENA, "tstamp": 1e300}, "tstamp: is no time"),
     ("alpaca-eval", {**ALPACA, "preference": 3}, "preference: is 3; expected 1 to 2"),
     ("argilla", {**ARGILLA, "preference.responses": "a"}, "preference.responses: expected a list"),

@@ -7,6 +7,7 @@ skipped, empty, and not at all; to Label Studio a label had been brought that Te
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,17 @@ ANSWERS = [
 ]
 
 
-def said(labels: Labels) -> list[tuple[str, Choice, str | None, str | None]]:
+def said(labels: Sequence[Label]) -> list[tuple[str, Choice, str | None, str | None]]:
     return sorted(
         (one.annotator, one.preference, one.comment, one.response_a_id) for one in labels if one.response_a_id
     )
+
+
+def read(name: str) -> tuple[list[Label], str, dict[str, list[int]]]:
+    """The labels of a file, what it was read as, and what was left out."""
+    labels = Labels(FILES / name)
+    found = list(labels)
+    return found, labels.stream.format.name, dict(labels.counts.left_out)
 
 
 def test_label_studio_json() -> None:
