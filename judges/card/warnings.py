@@ -21,7 +21,7 @@ def warnings_of(data: CardData, judges: Mapping[str, Mapping[str, Figure]]) -> I
     if not data.labelled and judges:
         yield (
             "Unvalidated: no labels of people are about this run's pairs, so nothing here says whether people would agree. "
-            "Label some of them, and import them with tenet labels import."
+            "Label some of them with tenet labels page RUN, or bring labels in with tenet labels import."
         )
         yield "Consistent is not right: a judge can name the same winner in both orders and be wrong both times."
     elif judges and data.labelled < FEW_PAIRS:

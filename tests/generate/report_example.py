@@ -131,7 +131,7 @@ def example_data() -> ReportData:
                 Level.CAUTION,
                 "This judge has not been checked against people",
                 "No human labels were given, so nothing here says whether people would agree with its verdicts.",
-                "Label some of the exported pairs and import them with tenet labels import.",
+                "Label some of the exported pairs with tenet labels page RUN, or bring labels in with tenet labels import.",
             ),
             Notice(
                 Level.NOTE,
