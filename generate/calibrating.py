@@ -7,7 +7,7 @@ model. Memory: the labels and their pairs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from judges.calibration.maps import Slope
 from judges.calibration.store import AnchorRow, Calibration, write_calibration
 from judges.humans.designs import run_labels
 from judges.humans.importer import read_labels
+from judges.humans.matching import Texts
 from judges.humans.store import NAME as LABELS
 from tenet.errors import UsageError
 from tenet.ids import Json
@@ -112,7 +113,7 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
         raise UsageError(principles.why, hint="put the file back, or relabel the run: its own command with --relabel")
     bias = recorded_bias(run)
     kind, weights = kind_of(run.config), weights_of(as_mapping(run.config.get("judge")))
-    ids: dict[tuple[str, str], str] = {}
+    texts = Texts()
     p: dict[Pair, float] = {}
     exported: set[Pair] = set()
     for shard in shards(run):
@@ -120,7 +121,7 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
         if not prompts:
             continue
         here = {one.id for one in prompts}
-        ids |= judged_texts(run, shard, here)
+        texts.add(judged_samples(run, shard, here))
         if kind in RATED:
             found_here = preferences_rated(run, shard, kind, prompts, principles.file, weights)
         else:
@@ -133,7 +134,7 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
             if pair.prompt_id in here:
                 a, b = sorted((pair.chosen_id, pair.rejected_id))
                 exported.add((pair.prompt_id, a, b))
-    found = make_anchors(labels, lambda prompt, text: ids.get((prompt, text.strip())))
+    found = make_anchors(labels, texts)
     judged = tuple(one for one in found.anchors if _pair(one) in p)
     unused = dict(found.unused)
     if missing := sum(one.people for one in found.anchors) - sum(one.people for one in judged):
@@ -141,13 +142,11 @@ def hear(run: Run, labels: Iterable[Label]) -> Heard:
     return Heard(replace(found, anchors=judged, unused=unused), p, sum(_pair(one) in exported for one in judged))
 
 
-def judged_texts(run: Run, shard: int, prompts: set[str]) -> dict[tuple[str, str], str]:
-    """The ids under which the responses of some prompts are judged, by prompt and text."""
-    found: dict[tuple[str, str], str] = {}
+def judged_samples(run: Run, shard: int, prompts: set[str]) -> Iterator[Sample]:
+    """The samples of some prompts under whose ids the responses are judged."""
     for name, samples in by_prompt(records_of(run, Step.SAMPLES, Sample, shard)).items():
         if name in prompts:
-            found |= {(name, one.text.strip()): one.id for one in field_of(samples).samples}
-    return found
+            yield from field_of(samples).samples
 
 
 def labels_for(path: Path, named: Path | None) -> tuple[Label, ...]:

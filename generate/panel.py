@@ -21,6 +21,7 @@ from judges.aggregate import Pair
 from judges.anchors import SPLIT_FROM, Anchor, Side, make_anchors
 from judges.calibration.fitting import LEAST_ANCHORS
 from judges.humans.designs import run_labels
+from judges.humans.matching import Texts
 from judges.pairwise import PairwiseJudge
 from tenet.errors import UsageError
 from tenet.ids import digest, unit_interval
@@ -141,7 +142,7 @@ def _anchors(context: Context, members: Sequence[Member]) -> list[Anchor]:
     if not labels:
         return []
     wanted = {prompt_id(label.prompt) for label in labels}
-    ids: dict[tuple[str, str], str] = {}
+    texts = Texts()
     judged: set[Pair] = set()
     for shard in range(len(context.shards)):
         here = {prompt.id for prompt in context.shards[shard]} & wanted
@@ -149,12 +150,12 @@ def _anchors(context: Context, members: Sequence[Member]) -> list[Anchor]:
             continue
         for name, samples in context.samples(shard).items():
             if name in here:
-                ids |= {(name, one.text.strip()): one.id for one in field_of(samples).samples}
+                texts.add(field_of(samples).samples)
         for told in said(context.run, members, shard):
             if told.prompt_id in here and told.outcome.is_opinion:
                 low, high = sorted((told.first_id, told.second_id))
                 judged.add((told.prompt_id, low, high))
-    found = make_anchors(labels, lambda prompt, text: ids.get((prompt, text.strip()))).anchors
+    found = make_anchors(labels, texts).anchors
     own = [one for one in found if _pair(one) in judged and one.majority in _SIDES]
     split = split_of(context.run)
     if len({one.prompt_id for one in own}) >= SPLIT_FROM:

@@ -14,11 +14,12 @@ import numpy as np
 
 from constitution.model import Principle
 from generate.byprompt import kind_of
-from generate.calibrating import judged_texts, labels_for
+from generate.calibrating import judged_samples, labels_for
 from generate.context import Step
 from generate.report.source import principles_of
 from generate.report.walk import records_of, shards
 from judges.anchors import Anchor, make_anchors
+from judges.humans.matching import Texts
 from judges.kinds.byprompt import RATINGS
 from judges.kinds.rated import Rated, Weights, by_prompt, equal_weights, is_rule, p_yes
 from judges.kinds.weighing import FittedWeights, fit_pairs
@@ -104,7 +105,7 @@ class _Held:
 
 def _gather(path: Path, labels: Sequence[Label]) -> _Held:
     wanted = {prompt_id(label.prompt) for label in labels}
-    ids: dict[tuple[str, str], str] = {}
+    texts = Texts()
     rated: dict[str, Rated] = {}
     with Run.read(path) as run:
         if (kind := kind_of(run.config)) != "propositions":
@@ -120,7 +121,7 @@ def _gather(path: Path, labels: Sequence[Label]) -> _Held:
         for shard in shards(run):
             here = {one.id for one in records_of(run, Step.PROMPTS, Prompt, shard)} & wanted
             if here:
-                ids |= judged_texts(run, shard, here)
+                texts.add(judged_samples(run, shard, here))
                 rated |= by_prompt(one for one in records_of(run, RATINGS, Rating, shard) if one.prompt_id in here)
-    anchors = make_anchors(labels, lambda prompt, text: ids.get((prompt, text.strip()))).anchors
+    anchors = make_anchors(labels, texts).anchors
     return _Held(anchors, rated, {one.id: one for one in principles.file.principles})

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from generate.calibrated import LABELLING, Labelling
-from generate.calibrating import judged_texts
+from generate.calibrating import judged_samples
 from generate.context import FOR_PEOPLE, PREFERENCES, Step
 from generate.deriving import pairs_of, recorded_bias
 from generate.exporting import RunSource
@@ -31,6 +31,7 @@ from judges.calibration.store import AnchorRow
 from judges.humans.designs import run_labels
 from judges.humans.importer import read_labels
 from judges.humans.labels import label_to_judgement
+from judges.humans.matching import Texts
 from tenet.errors import MissingInput, UsageError
 from tenet.ids import digest
 from tenet.records import Choice, Judgement, Label, Outcome, Preference, PreferencePair, Prompt, prompt_id
@@ -120,18 +121,15 @@ def gather(run: Run, labels: Path | None = None) -> Material:
     source = RunSource(run, PromptShards(run.stage(Step.PROMPTS, Prompt)))
     one_order = recorded_bias(run) is not None
     wanted = {prompt_id(label.prompt) for label in told}
-    ids: dict[tuple[str, str], str] = {}
+    find = Texts()
     said: dict[Pair, Preference] = {}
     for number, shard in enumerate(source.shards):
         here = {one.id for one in shard} & wanted
         if here:
-            ids |= judged_texts(run, number, here)
+            find.add(judged_samples(run, number, here))
             for one in run.stage(PREFERENCES, Preference).records(number):
                 if one.prompt_id in here and (one_order or both_orders(one)):
                     said[one.prompt_id, one.a_id, one.b_id] = one
-
-    def find(prompt: str, text: str) -> str | None:
-        return ids.get((prompt, text.strip()))
 
     anchors = make_anchors(told, find)
     unused = dict(anchors.unused)

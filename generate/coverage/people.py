@@ -15,6 +15,7 @@ from generate.coverage.tally import Votes
 from generate.schedule import field_of
 from judges.aggregate import Pair, p_first
 from judges.humans.labels import label_to_judgement
+from judges.humans.matching import Texts
 from tenet.records import Judgement, Label, Sample, prompt_id
 
 
@@ -44,8 +45,8 @@ class People:
         own = self._of.get(prompt, [])
         if not own:
             return Told()
-        ids = {sample.text.strip(): sample.id for sample in field_of(samples).samples}
-        judged = [label_to_judgement(label, lambda _, text: ids.get(text.strip())) for label in own]
+        texts = Texts(field_of(samples).samples)
+        judged = [label_to_judgement(label, texts) for label in own]
         opinions = [one for one in judged if one is not None and one.outcome.is_opinion]
         return self._gathered(opinions)
 

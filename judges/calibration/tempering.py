@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from judges.calibration.maps import REACH, Slope
-from judges.probability import logit, sigmoid
+from judges.probability import logit
+from judges.reliability.combine import sureness, temper
 from tenet.records import Preference
 
 _BINS: Final = 3000
-_STEPS: Final = 60
 
 
 @dataclass
@@ -47,17 +47,12 @@ class Sureness:
 
     def mean(self, slope: float = 1.0) -> float:
         """The mean of max(p, 1 - p) with log-odds times `slope`; 0.5 without pairs."""
-        total = sum(
-            count * sigmoid(slope * held / count) for count, held in zip(self.counts, self.sums, strict=True) if count
-        )
-        return total / self.pairs if self.pairs else 0.5
+        return sureness([slope * one for one in self._reaches()], self.counts)
 
     def tempered(self) -> Slope:
         """The slope to temper with, 1 where the judge claims no more than its flips allow."""
-        if self.mean() <= self.most:
-            return Slope(1.0)
-        low, high = 0.0, 1.0
-        for _ in range(_STEPS):
-            middle = (low + high) / 2.0
-            low, high = (middle, high) if self.mean(middle) <= self.most else (low, middle)
-        return Slope(low)
+        return Slope(temper(self._reaches(), self.most, self.counts))
+
+    def _reaches(self) -> list[float]:
+        """The mean log-odds of each bin, without their sign."""
+        return [held / max(count, 1) for count, held in zip(self.counts, self.sums, strict=True)]

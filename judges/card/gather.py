@@ -19,6 +19,7 @@ from judges.card.agreement import NONE, TIE, A, B, counts_of, majority
 from judges.card.bootstrap import Floats, Ints
 from judges.humans.designs import run_labels
 from judges.humans.labels import label_to_judgement
+from judges.humans.matching import Texts
 from judges.probability import mean
 from tenet.errors import MissingInput
 from tenet.records import Judgement, Label, Outcome, Prompt, Rating, Sample, prompt_id
@@ -202,12 +203,10 @@ class _Collector:
         wanted = {prompt.id for prompt in prompts} & self._labels.keys()
         if not wanted:
             return
-        texts: dict[tuple[str, str], str] = {}
-        for sample in sorted(samples, key=lambda one: (one.id not in judged, one.policy, one.index, one.id)):
-            texts.setdefault((sample.prompt_id, sample.text.strip()), sample.id)
+        texts = Texts(sorted(samples, key=lambda one: (one.id not in judged, one.policy, one.index, one.id)))
         for prompt in prompts:
             for label in self._labels.pop(prompt.id, ()):
-                told = label_to_judgement(label, lambda name, text: texts.get((name, text.strip())), lengths)
+                told = label_to_judgement(label, texts, lengths)
                 if told is None or told.first_id == told.second_id:
                     continue
                 self.matched += 1

@@ -1,8 +1,8 @@
-"""Which labels are about pairs that a run holds: by the ids of two samples of the prompt, else by prompt and texts. Knows no label file."""
+"""How labels name the responses of a run: by the ids of samples, else by prompt and text, outer white space apart. Knows no label file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tenet.ids import content_id
@@ -10,6 +10,23 @@ from tenet.records import Label, Sample, prompt_id
 from tenet.runs import Run
 
 SAMPLES = "samples"
+
+
+class Texts:
+    """Finds the samples that labels name by their texts; of several samples of a prompt with one text the first stands."""
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self._ids: dict[tuple[str, str], str] = {}
+        self.add(samples)
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Know these samples too."""
+        for one in samples:
+            self._ids.setdefault((one.prompt_id, one.text.strip()), one.id)
+
+    def __call__(self, prompt: str, text: str) -> str | None:
+        """The id of a response by its prompt's id and its text; None where there is none."""
+        return self._ids.get((prompt, text.strip()))
 
 
 def known_pairs(path: Path) -> Callable[[Label], bool] | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from judges.humans.exporting import Task
 from judges.humans.labels import label_to_judgement
+from judges.humans.matching import Texts
 from tenet.errors import MissingInput
 from tenet.ids import unit_interval
 from tenet.records import Label, PreferencePair, Prompt, Sample, prompt_id
@@ -35,8 +36,7 @@ def unlabelled(path: Path, labels: Iterable[Label]) -> Iterator[Task]:
         for shard in run.stage("pairs", PreferencePair).shards():
             prompts = {one.id: one for one in run.stage("prompts", Prompt).records(shard, ok=None)}
             samples = {one.id: one for one in run.stage("samples", Sample).records(shard, ok=None)}
-            texts = {(one.prompt_id, one.text.strip()): one.id for one in samples.values()}
-            seen = set(_labelled(prompts, samples, texts, by_prompt))
+            seen = set(_labelled(prompts, samples, by_prompt))
             for pair in run.stage("pairs", PreferencePair).records(shard, ok=None):
                 ends = frozenset((pair.chosen_id, pair.rejected_id))
                 if ends in seen or not ends <= samples.keys() or pair.prompt_id not in prompts:
@@ -46,14 +46,12 @@ def unlabelled(path: Path, labels: Iterable[Label]) -> Iterator[Task]:
 
 
 def _labelled(
-    prompts: Iterable[str],
-    samples: dict[str, Sample],
-    texts: dict[tuple[str, str], str],
-    by_prompt: dict[str, list[Label]],
+    prompts: Iterable[str], samples: dict[str, Sample], by_prompt: dict[str, list[Label]]
 ) -> Iterator[frozenset[str]]:
+    texts = Texts(samples.values())
     for name in prompts:
         for label in by_prompt.get(name, ()):
-            told = label_to_judgement(label, lambda prompt, text: texts.get((prompt, text.strip())), samples)
+            told = label_to_judgement(label, texts, samples)
             if told is not None and told.outcome.is_opinion:
                 yield frozenset((told.first_id, told.second_id))
 

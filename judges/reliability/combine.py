@@ -25,6 +25,8 @@ from judges.reliability.votes import Array
 from tenet.errors import UsageError
 
 _FLATTEST: Final = 1e-9
+_BELOW: Final = 1.0 - 1e-9
+"""A root is found from either side; this keeps the mean at or below the ceiling."""
 
 
 def heard(p_a: ArrayLike, accuracies: ArrayLike) -> Array:
@@ -39,8 +41,10 @@ def heard(p_a: ArrayLike, accuracies: ArrayLike) -> Array:
     return np.asarray(np.nan_to_num(np.clip(odds, -LOGIT_CLIP, LOGIT_CLIP), nan=0.0))
 
 
-def temper(log_odds: Array, ceiling: float) -> float:
+def temper(log_odds: ArrayLike, ceiling: float, counts: ArrayLike | None = None) -> float:
     """The largest slope of at most 1 with which the mean of max(p, 1 - p), p = sigmoid(slope x log-odds), is at most `ceiling`.
+
+    `counts` say how often each of the log-odds is there, once without them; the mean of nothing is 1/2.
 
     The ceiling is how often the result can be right by some measurement: 1 less half the flip rate where there are no anchors, since
     of two answers that contradict each other one is wrong.
@@ -51,9 +55,15 @@ def temper(log_odds: Array, ceiling: float) -> float:
     if not 0.5 <= ceiling <= 1.0:
         raise UsageError(f"a ceiling of {ceiling:g} is no share between 1/2 and 1")
 
-    def excess(slope: float) -> float:
-        return float(expit(np.abs(slope * log_odds)).mean()) - ceiling
-
-    if excess(1.0) <= 0.0:
+    if sureness(log_odds, counts) <= ceiling:
         return 1.0
-    return float(brentq(excess, 0.0, 1.0)) if excess(_FLATTEST) < 0.0 else 0.0
+    if sureness(np.multiply(_FLATTEST, log_odds), counts) >= ceiling:
+        return 0.0
+    return float(brentq(lambda slope: sureness(np.multiply(slope, log_odds), counts) - ceiling, 0.0, 1.0)) * _BELOW
+
+
+def sureness(log_odds: ArrayLike, counts: ArrayLike | None = None) -> float:
+    """The mean of max(p, 1 - p): how often a judge that says these log-odds claims to be right; 1/2 of nothing."""
+    weights = None if counts is None else np.asarray(counts, dtype=np.float64)
+    claims = expit(np.abs(np.asarray(log_odds, dtype=np.float64)))
+    return float(np.average(claims, weights=weights)) if (claims.size if weights is None else weights.any()) else 0.5
