@@ -56,7 +56,9 @@ def _label(data: Row, annotation: object, source: Source, place: int) -> tuple[I
     if not isinstance(annotation, Mapping):
         raise Unreadable(f"annotations: expected tables, found {kind_of(annotation)}")
     own = table(data.get(OWN))
-    number = annotation.get("import_id" if "import_id" in annotation else "id")
+    number = annotation.get(
+        "import_id" if "completed_by" in annotation else "id"
+    )  # `id` is the tool's own once it has been there
     name = table(own.get(NAMES)).get(str(number))
     given = _given(data, own, source, time=annotation.get("created_at"), whole=name is not None)
     if name is None:
@@ -118,11 +120,8 @@ def _values(value: object) -> list[Row]:
 
 def _comment(result: object) -> str | None:
     """What stands in the text areas of a result."""
-    areas = [
-        table(one).get("value")
-        for one in (result if isinstance(result, list) else ())
-        if table(one).get("type") == "textarea"
-    ]
+    told = result if isinstance(result, list) else []
+    areas = [table(one).get("value") for one in told if table(one).get("type") == "textarea"]
     return "\n".join(filter(None, map(_words, areas))) or None
 
 
@@ -139,10 +138,12 @@ def _selected(result: object) -> str:
         Unreadable: it selects something else.
         LeftOut: it is empty.
     """
-    if result in (None, []):
+    told = result if isinstance(result, list) else []
+    told = [one for one in told if table(one).get("type") != "textarea"]
+    if result is None or (not told and isinstance(result, list)):
         raise LeftOut(_EMPTY)
     said: set[str] = set()
-    for one in result if isinstance(result, list) else ():
+    for one in told:
         value = table(table(one).get("value"))
         if table(one).get("type") == "pairwise" and value.get("selected") in _SIDES:
             said.add(_SIDES[str(value["selected"])])
@@ -150,8 +151,8 @@ def _selected(result: object) -> str:
         if isinstance(choices, list) and [str(word).lower() for word in choices] == ["tie"]:
             said.add("tie")
     if len(said) != 1:
-        told = "results that contradict each other" if said else "no result selects left or right, or says tie"
-        raise Unreadable(f"annotations: {told}")
+        why = "results that contradict each other" if said else "no result selects left or right, or says tie"
+        raise Unreadable(f"annotations: {why}")
     return said.pop()
 
 

@@ -260,6 +260,13 @@ def test_label_studio_tasks(tmp_path: Path) -> None:
     assert dict(found.counts.left_out) == {"an annotation without a result": [1]}
     (label,) = labels(tmp_path, {**LABEL_STUDIO, "annotations": [annotation("left")]})
     assert (label.shown_first, label.time) == (Choice.A, "2026-01-31T12:00:00.000000Z")
+    word = {"type": "textarea", "value": {"text": ["hard"]}}
+    found = Labels(write(tmp_path, {**LABEL_STUDIO, "annotations": [{**annotation(None), "result": [word]}]}))
+    assert list(found) == []
+    assert dict(found.counts.left_out) == {"an annotation without a result": [1]}, "a comment alone chooses nothing"
+    row = {**LABEL_STUDIO, "data": {**LABEL_STUDIO["data"], "tenet": {"annotators": {"1": "ann"}}}}
+    (label,) = labels(tmp_path, {**row, "annotations": [{**annotation("left", 2), "id": 1}]})
+    assert label.annotator == "2", "the tool's own number is not the one that a label was given"
 
 
 @pytest.mark.parametrize(
