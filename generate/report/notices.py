@@ -204,7 +204,9 @@ def standing(found: Findings) -> Iterator[Notice]:
             "No human labels were given, so nothing here says whether people would agree with its verdicts."
             " A consistent judge can be consistently wrong."
         )
-        mend = "Label some of the exported pairs with tenet labels page RUN, or bring labels in with tenet labels import."
+        mend = (
+            "Label some of the exported pairs with tenet labels page RUN, or bring labels in with tenet labels import."
+        )
         yield Notice(Level.CAUTION, "This judge has not been checked against people", body, mend)
     if found.pocket:
         body = (
