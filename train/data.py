@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
-from train.config import Method, TrainConfig
+from train.config import Method, OnlineDpoConfig, TrainConfig
+from train.labels import check_labels
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
+from train.unpaired import once_each, unpaired
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,6 +25,8 @@ _READ = {
     Method.SFT: ("input_ids", "labels", "length"),
     Method.REWARD: ("chosen_ids", "rejected_ids", "p_chosen", "length"),
     Method.DPO: ("prompt_ids", "chosen_ids", "rejected_ids", "p_chosen", "length"),
+    Method.KTO: ("prompt_ids", "completion_ids", "label", "p_good", "length"),
+    Method.ONLINE_DPO: ("prompt",),
 }
 _ROWS_A_TIME = 256
 
@@ -67,7 +71,8 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
 
     Args:
         config: the training's settings.
-        method: preference pairs for reward and dpo, demonstrations for sft.
+        method: preference pairs for reward and dpo, demonstrations for sft; kto also takes responses that are good or
+            not, online-dpo what has prompts.
         tokenizer: that of the model to be trained.
         tokenizer_hash: identifies the tokenizer and its chat template, for the cache.
         cache: folder for memory-mapped copies.
@@ -79,24 +84,28 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
         UsageError: the data is conversational and the tokenizer has no chat template.
     """
     source = open_source(config, method, cache)
-    encoder = Encoder(tokenizer, config.max_length, config.chat_template_kwargs)
-    settings: list[Json] = [tokenizer_hash, config.max_length, canonical_json(config.chat_template_kwargs)]
+    check_labels(source)
+    room = config.max_length - (config.max_tokens if isinstance(config, OnlineDpoConfig) else 0)
+    encoder = Encoder(tokenizer, room, config.chat_template_kwargs)
+    settings: list[Json] = [tokenizer_hash, room, canonical_json(config.chat_template_kwargs)]
     kept, census = _kept(source.train, encoder, method, settings)
-    require_enough(census, source.name, max_dropped=config.max_dropped, max_length=config.max_length)
+    require_enough(census, source.name, max_dropped=config.max_dropped, max_length=room)
     test_census = None
-    if source.test is None:
+    if source.test is None or method is Method.ONLINE_DPO:  # which draws its answers, and has none to hold out
         kept, held_out = _split(kept, config.eval_share)
     else:
         held_out, test_census = _kept(source.test, encoder, method, settings)
-    test = _finished(held_out, method) if len(held_out) else None
-    soft = bool({"p_chosen", "weight"} & set(source.train.column_names))
-    return Prepared(_finished(kept, method), test, census, test_census, source, soft)
+    test = _finished(held_out, method, config.seed) if len(held_out) else None
+    soft = bool({"p_chosen", "p_good", "weight"} & set(source.train.column_names))
+    return Prepared(_finished(kept, method, config.seed), test, census, test_census, source, soft)
 
 
 def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json]) -> tuple[Dataset, Census]:
     """Tokenise every row, count the outcomes, and keep the usable rows."""
     encode = {
-        Method.SFT: encoder.demonstrations, Method.REWARD: encoder.conversations, Method.DPO: encoder.pairs
+        Method.SFT: encoder.demonstrations, Method.REWARD: encoder.conversations, Method.DPO: encoder.pairs,
+        Method.KTO: encoder.pairs if "chosen" in rows.column_names else encoder.rated,
+        Method.ONLINE_DPO: encoder.questions,
     }[method]  # fmt: skip
     name = digest([rows._fingerprint, method.value, *settings])[:16]
 
@@ -106,14 +115,14 @@ def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json])
     done = rows.map(
         encoded, batched=True, batch_size=_ROWS_A_TIME, remove_columns=rows.column_names, new_fingerprint=name
     )
-    counted = [key for key in ("reason", "length", "flipped", "p_chosen") if key in done.column_names]
+    counted = [key for key in ("reason", "length", "flipped", "p_chosen", "p_good") if key in done.column_names]
     column = {key: done.data.column(key).to_pylist() for key in counted}
-    labelled = "p_chosen" in rows.column_names
+    labels = next((name for name in ("p_chosen", "p_good") if name in rows.column_names), "")
     census = census_of(
         column["reason"],
         column["length"],
         column.get("flipped", [False] * len(done)),
-        column["p_chosen"] if labelled else None,
+        column.get(labels),
     )
     usable = [place for place, reason in enumerate(column["reason"]) if not reason]
     return done.select(usable), census
@@ -130,9 +139,13 @@ def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
     return rows.select(ours), rows.select(theirs)
 
 
-def _finished(rows: Dataset, method: Method) -> Dataset:
+def _finished(rows: Dataset, method: Method, seed: int) -> Dataset:
     """Keep what the trainer reads, with the weights brought to mean 1."""
-    if method is Method.SFT:
+    if method is Method.KTO:
+        rows = unpaired(rows, seed)
+    if method is Method.ONLINE_DPO:
+        rows = once_each(rows)
+    if "weight" not in rows.column_names:
         return rows.select_columns(list(_READ[method]))
     import torch
 

@@ -23,14 +23,22 @@ from train.card import write_card
 from train.config import Method, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
+from train.judgecard import judge_card_of
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
-from train.provenance import library_versions, origin_of
+from train.preflight import check_machine, licence_of, reports_kept
+from train.provenance import Origin, library_versions, origin_of
 from train.sources import digests, locate
 
 if TYPE_CHECKING:
     from train.callbacks import StopSwitch
 
-_DOING: Final = {Method.SFT: "Fine-tuning", Method.REWARD: "Training the reward model", Method.DPO: "Training by DPO"}
+_DOING: Final = {
+    Method.SFT: "Fine-tuning",
+    Method.REWARD: "Training the reward model",
+    Method.DPO: "Training by DPO",
+    Method.KTO: "Training by KTO",
+    Method.ONLINE_DPO: "Training by online DPO",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ def run_training(
     console: Console | None = None,
     resume: bool = False,
     command: str | None = None,
+    labelled_by: Callable[[], Origin] | None = None,
 ) -> TrainResult:
     """Carry out a training, or what is left of it.
 
@@ -89,6 +98,7 @@ def run_training(
         console: where words and progress go; by default the terminal.
         resume: go on with the training in the folder, if there is one.
         command: the command line that began this, for the words on how to go on.
+        labelled_by: where labels come from that are made while training; by default the data set's own origin.
 
     Raises:
         InvalidInput, MissingInput, UsageError: the configuration, the model or the data cannot be used.
@@ -101,13 +111,14 @@ def run_training(
     console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w"))  # noqa: SIM115
     began = time.monotonic()
     base = find_base(config)
+    check_machine(config)
     with _opened(config, base, resume=resume, writes=main) as folder:
         if folder.finished:
             console.say(f"{folder.path}: this training is finished.")
             return _recorded(folder)
         folder.note({"command": said, "versions": library_versions()})
-        with _resumable(folder.path, said), _from_libraries():
-            return _train(config, base, folder, build, console, began)
+        with _resumable(folder.path, said), _from_libraries(), reports_kept(folder.path, config):
+            return _train(config, base, folder, build, console, began, labelled_by)
 
 
 def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> TrainFolder:
@@ -120,7 +131,13 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
 
 
 def _train(
-    config: TrainConfig, base: Base, folder: TrainFolder, build: Callable[[Job], Any], console: Console, began: float
+    config: TrainConfig,
+    base: Base,
+    folder: TrainFolder,
+    build: Callable[[Job], Any],
+    console: Console,
+    began: float,
+    labelled_by: Callable[[], Origin] | None,
 ) -> TrainResult:
     from train.arguments import trl_arguments
     from train.callbacks import StopSwitch, forget_after
@@ -131,8 +148,10 @@ def _train(
     data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
     for line in data.lines():
         console.say(line)
+    origin = labelled_by() if labelled_by else origin_of(data.source.location)
     folder.note({
-        "method": method.value, "data": data.facts(), "origin": origin_of(data.source.location).as_json(),
+        "method": method.value, "data": data.facts(), "origin": origin.as_json(), "licence": licence_of(base.source),
+        "judge_card": judge_card_of(data.source.location) if labelled_by is None else None,
         "device": {"cpu": cpu, "precision": precision.value},
     })  # fmt: skip
     arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
