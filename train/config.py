@@ -278,4 +278,6 @@ def _settings(key: str, value: Json) -> list[str]:
         return [word for inner, item in value.items() for word in _settings(f"{key}.{inner}", item)]
     if isinstance(value, (list, tuple)):
         return ["--set", f"{key}=[{', '.join(map(str, value))}]"]
+    if value is None:
+        return ["--set", f"{key}=null"]
     return ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]

@@ -26,7 +26,7 @@ _READ = {
     Method.REWARD: ("chosen_ids", "rejected_ids", "p_chosen", "length"),
     Method.DPO: ("prompt_ids", "chosen_ids", "rejected_ids", "p_chosen", "length"),
     Method.KTO: ("prompt_ids", "completion_ids", "label", "p_good", "length"),
-    Method.ONLINE_DPO: ("prompt",),
+    Method.ONLINE_DPO: ("prompt", "length"),
 }
 _ROWS_A_TIME = 256
 

@@ -8,11 +8,12 @@ from trl.experimental.online_dpo import OnlineDPOConfig as Arguments
 from trl.experimental.online_dpo import OnlineDPOTrainer
 
 from train.online_dpo import JudgeRewards
+from train.sampler import ByLength
 
 __all__ = ["Arguments", "OnlineTrainer"]
 
 
-class OnlineTrainer(OnlineDPOTrainer):  # type: ignore[misc]
+class OnlineTrainer(ByLength, OnlineDPOTrainer):  # type: ignore[misc]
     """An OnlineDPOTrainer that logs how often the judge had no opinion, and leaves the model card to `train.card`."""
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

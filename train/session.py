@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tenet.console import Console, duration
-from tenet.errors import Interrupted, UsageError
+from tenet.errors import Interrupted, TenetError, UsageError
 from tenet.ids import Json, digest
 from train.card import write_card
 from train.config import Method, TrainConfig, checked, command_of, method_of, out_of
@@ -139,23 +139,11 @@ def _train(
     began: float,
     labelled_by: Callable[[], Origin] | None,
 ) -> TrainResult:
-    from train.arguments import trl_arguments
     from train.callbacks import StopSwitch, forget_after
 
     method = method_of(config)
-    cpu = uses_cpu(config)
-    precision = precision_of(config, cpu=cpu)
-    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
-    for line in data.lines():
-        console.say(line)
-    origin = labelled_by() if labelled_by else origin_of(data.source.location)
-    folder.note({
-        "method": method.value, "data": data.facts(), "origin": origin.as_json(), "licence": licence_of(base.source),
-        "judge_card": judge_card_of(data.source.location) if labelled_by is None else None,
-        "device": {"cpu": cpu, "precision": precision.value},
-    })  # fmt: skip
-    arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
-    trainer = build(Job(config, base, data, arguments, adapter_of(config)))
+    with _withdrawn_if_refused(folder):
+        trainer, data = _built(config, base, folder, build, console, labelled_by)
     checkpoint = folder.last_checkpoint()
     if checkpoint is not None:
         console.say(f"going on from {checkpoint.name}")
@@ -180,6 +168,33 @@ def _train(
         trainer.accelerator.wait_for_everyone()  # a process whose peer is gone while it still talks is aborted
         trainer.accelerator.end_training()
     return result
+
+
+def _built(
+    config: TrainConfig,
+    base: Base,
+    folder: TrainFolder,
+    build: Callable[[Job], Any],
+    console: Console,
+    labelled_by: Callable[[], Origin] | None,
+) -> tuple[Any, Prepared]:
+    """Make the data ready, write down what is known before the first step, and build the trainer."""
+    from train.arguments import trl_arguments
+
+    method = method_of(config)
+    cpu = uses_cpu(config)
+    precision = precision_of(config, cpu=cpu)
+    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
+    for line in data.lines():
+        console.say(line)
+    origin = labelled_by() if labelled_by else origin_of(data.source.location)
+    folder.note({
+        "method": method.value, "data": data.facts(), "origin": origin.as_json(), "licence": licence_of(base.source),
+        "judge_card": judge_card_of(data.source.location) if labelled_by is None else None,
+        "device": {"cpu": cpu, "precision": precision.value},
+    })  # fmt: skip
+    arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
+    return build(Job(config, base, data, arguments, adapter_of(config))), data
 
 
 def _fit(
@@ -238,6 +253,15 @@ def _recorded(folder: TrainFolder) -> TrainResult:
         Method(said["method"]), folder.path, said["metrics"], said["steps"], said["seconds"], said["rows"],
         said["held_out"],
     )  # fmt: skip
+
+
+@contextmanager
+def _withdrawn_if_refused(folder: TrainFolder) -> Iterator[None]:
+    try:
+        yield
+    except TenetError:
+        folder.withdraw()
+        raise
 
 
 @contextmanager

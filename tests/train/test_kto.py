@@ -46,7 +46,7 @@ def test_the_factors_give_the_expected_loss_and_its_gradient() -> None:
     stock = torch.where(label, 1 - torch.sigmoid(u), torch.sigmoid(u))
     ours = (factors * stock).mean() + constant
     expected = (w * (q * a * (1 - torch.sigmoid(u)) + (1 - q) * b * torch.sigmoid(u))).mean()
-    assert float(ours) == pytest.approx(float(expected), abs=1e-6)
+    assert ours.item() == pytest.approx(expected.item(), abs=1e-6)
     (mine,) = torch.autograd.grad(ours, u, retain_graph=True)
     (theirs,) = torch.autograd.grad(expected, u)
     assert torch.allclose(mine, theirs, atol=1e-7)

@@ -12,7 +12,7 @@ import pytest
 from tenet.console import Console
 from tenet.errors import InvalidInput, UsageError
 from tests.train.world import pair_rows, write_jsonl
-from train.config import OnlineDpoConfig, RewardConfig, checked
+from train.config import LoraConfig, OnlineDpoConfig, RewardConfig, checked
 from train.judged import JudgedBy
 
 pytest.importorskip("trl")
@@ -23,7 +23,15 @@ LONGER = JudgedBy(model="longer", principles="pocket/courteous", engine="scripte
 def run(model: Path, data: Path, out: Path, *, resume: bool = False, **keys: Any) -> Any:
     from train.online_dpo import train_online_dpo
 
-    given = {"batch_size": 4, "log_every": 1, "device": "cpu", "seed": 1, "learning_rate": 1e-3, "max_tokens": 8, **keys}
+    given = {
+        "batch_size": 4,
+        "log_every": 1,
+        "device": "cpu",
+        "seed": 1,
+        "learning_rate": 1e-3,
+        "max_tokens": 8,
+        **keys,
+    }
     config = OnlineDpoConfig(model=str(model), data=str(data), out=str(out), **given)
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         return train_online_dpo(config, console=Console(quiet=True, err=nowhere), resume=resume)
@@ -68,8 +76,38 @@ def test_a_policy_by_a_judge(tiny_model: Path, prompts: Path, tmp_path: Path) ->
     AutoModelForCausalLM.from_pretrained(tmp_path / "out")
     record = json.loads((tmp_path / "out" / "train.json").read_text(encoding="utf-8"))
     assert record["origin"]["judge"]["model"]["model"] == "longer"
-    assert record["origin"]["principles_file"] == "courteous"
+    assert record["origin"]["principles_file"] == "pocket-courteous"
     assert "own responses" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    tiny_model: Path, prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers are drawn anew after the stop, from the random state that the checkpoint kept."""
+    import signal
+
+    from safetensors.torch import load_file
+
+    from tenet.errors import Interrupted
+    from train.online_dpo import JudgeRewards
+
+    keys: dict[str, Any] = {"epochs": 2, "judge": LONGER, "lora": LoraConfig(rank=4)}
+    run(tiny_model, prompts, tmp_path / "whole", **keys)
+    inner, calls = JudgeRewards.__call__, [0]
+
+    def judged(self: Any, *args: Any, **kwargs: Any) -> list[float]:
+        calls[0] += 1
+        if calls[0] == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return inner(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JudgeRewards, "__call__", judged)
+        with pytest.raises(Interrupted):
+            run(tiny_model, prompts, tmp_path / "cut", **keys)
+    run(tiny_model, prompts, tmp_path / "cut", resume=True, **keys)
+    a, b = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert max(float((a[name] - b[name]).abs().max()) for name in a) == 0.0
 
 
 def test_a_policy_by_a_reward_model(tiny_model: Path, prompts: Path, tmp_path: Path) -> None:
@@ -93,7 +131,13 @@ def test_settings_that_trl_would_get_wrong() -> None:
             model="org/m", data="org/d", accumulate=2, chat_template_kwargs={"x": 1}, max_tokens=1024, eval_share=0.1
         ))  # fmt: skip
     said = str(caught.value)
-    for words in ("either a judge or a reward model", "without dividing", "renders prompts without", "no room", "tenet evaluate"):
+    for words in (
+        "either a judge or a reward model",
+        "without dividing",
+        "renders prompts without",
+        "no room",
+        "tenet evaluate",
+    ):
         assert words in said
 
 
