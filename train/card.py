@@ -54,6 +54,17 @@ _SHOWN: Final = {
     "eval_entropy": "entropy of the held-out labels (nats)",
 }
 
+_MODEL_ENTROPY: Final = {"eval_entropy": "entropy of the model on held-out rows (nats a token)"}
+_OTHERWISE: Final[Mapping[str, Mapping[str, str]]] = {
+    "sft": _MODEL_ENTROPY,
+    "kto": {
+        "train_loss": "mean training loss (KTO's, between 0 and the larger weight)",
+        "eval_rewards/margins": "implicit reward of good less that of bad held-out responses",
+        **_MODEL_ENTROPY,
+    },
+}
+"""Methods whose trainers measure something else under a name of `_SHOWN`."""
+
 
 def write_card(folder: Path, record: Mapping[str, Any]) -> None:
     """Write README.md beside the model, from the record of its training."""
@@ -87,7 +98,7 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     for reason, count in census["dropped"].items():
         yield f"- left out, {reason}: {count:,}"
     yield from ("", "## Measured", "", "| | |", "|---|---:|")
-    for key, words in _SHOWN.items():
+    for key, words in {**_SHOWN, **_OTHERWISE.get(record["method"], {})}.items():
         if key in result["metrics"]:
             value = result["metrics"][key]
             yield f"| {words} | {value:,.0f} |" if key == "eval_pairs" else f"| {words} | {value:.4f} |"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
-from train.config import Method, OnlineDpoConfig, TrainConfig
+from train.config import KtoConfig, Method, OnlineDpoConfig, TrainConfig
 from train.labels import check_labels
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
-from train.unpaired import once_each, unpaired
+from train.unpaired import imbalance, once_each, unpaired
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,7 +37,8 @@ class Prepared:
 
     `train` and `test` have the columns of `Encoder` that a trainer reads, `weight` with mean 1 over each of the two.
     `test` is None where nothing is held out. `census` counts the split that was read, `test_census` a test split of
-    its own (None where the held-out rows were drawn from the first). `soft`: the data has labels or weights.
+    its own (None where the held-out rows were drawn from the first). `soft`: the data has labels or weights. `notes`: what
+    a person should know of the rows.
     """
 
     train: Dataset
@@ -46,6 +47,7 @@ class Prepared:
     test_census: Census | None
     source: Source
     soft: bool
+    notes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Json]:
         """Give what train.json says of the data."""
@@ -62,7 +64,7 @@ class Prepared:
     def lines(self) -> list[str]:
         """Say it in words."""
         held_out = "nothing held out" if self.test is None else f"{len(self.test):,} rows held out"
-        notes = [f"note: {note}" for note in self.source.notes]
+        notes = [f"note: {note}" for note in (*self.source.notes, *self.notes)]
         return [f"{self.source.name}: {self.census.lines()[0]}; {held_out}", *self.census.lines()[1:], *notes]
 
 
@@ -97,7 +99,9 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
         held_out, test_census = _kept(source.test, encoder, method, settings)
     test = _finished(held_out, method, config.seed) if len(held_out) else None
     soft = bool({"p_chosen", "p_good", "weight"} & set(source.train.column_names))
-    return Prepared(_finished(kept, method, config.seed), test, census, test_census, source, soft)
+    train = _finished(kept, method, config.seed)
+    notes = imbalance(train["label"][:], config) if isinstance(config, KtoConfig) else ()
+    return Prepared(train, test, census, test_census, source, soft, notes)
 
 
 def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json]) -> tuple[Dataset, Census]:
@@ -115,14 +119,14 @@ def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json])
     done = rows.map(
         encoded, batched=True, batch_size=_ROWS_A_TIME, remove_columns=rows.column_names, new_fingerprint=name
     )
-    counted = [key for key in ("reason", "length", "flipped", "p_chosen", "p_good") if key in done.column_names]
+    counted = [key for key in ("reason", "length", "flipped", "p_chosen") if key in done.column_names]
     column = {key: done.data.column(key).to_pylist() for key in counted}
-    labels = next((name for name in ("p_chosen", "p_good") if name in rows.column_names), "")
+    labelled = "p_chosen" in rows.column_names
     census = census_of(
         column["reason"],
         column["length"],
         column.get("flipped", [False] * len(done)),
-        column.get(labels),
+        column["p_chosen"] if labelled else None,
     )
     usable = [place for place, reason in enumerate(column["reason"]) if not reason]
     return done.select(usable), census

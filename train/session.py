@@ -154,6 +154,8 @@ def _train(
     if switch.asked and trainer.state.global_step < trainer.state.max_steps:
         raise KeyboardInterrupt
     metrics = _measured(trainer, outcome, data)
+    if method is Method.KTO:
+        metrics.pop("label_entropy", None)  # its loss is no cross-entropy, and has another floor
     save(trainer, base, config, folder.path)
     trainer.accelerator.wait_for_everyone()
     result = TrainResult(

@@ -10,7 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from datasets import Dataset
+
+    from train.config import KtoConfig
 
 _SIDES: Final = 2
 
@@ -33,6 +37,24 @@ def once_each(rows: Dataset) -> Dataset:
     for place, key in enumerate(rows["prompt_key"]):
         seen.setdefault(key, place)
     return rows.select(list(seen.values()))
+
+
+def imbalance(labels: Sequence[bool], config: KtoConfig) -> tuple[str, ...]:
+    """Advise on weights where good and bad rows are out of balance.
+
+    Ethayarajh et al. (2024, eq. 8) keep desirable * good / (undesirable * bad) between 1 and 4/3.
+    """
+    good = sum(labels)
+    bad = len(labels) - good
+    if not good or not bad:
+        return (
+            f"all {len(labels):,} responses are {'good' if good else 'bad'}: KTO learns from the difference of the two kinds",
+        )
+    ratio = config.desirable * good / (config.undesirable * bad)
+    if 1.0 <= ratio <= 4.0 / 3.0:
+        return ()
+    key, value = ("undesirable", ratio * config.undesirable) if ratio > 1.0 else ("desirable", config.desirable / ratio)
+    return (f"{good:,} good and {bad:,} bad responses: KTO's authors would balance them with --set {key}={value:.3g}",)
 
 
 def _sides(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:

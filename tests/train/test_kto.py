@@ -124,6 +124,18 @@ def test_rows_that_are_tokenised_here_are_as_trl_makes_them(tiny_model: Path, tm
         assert list(ours[name]) == list(theirs[name]), name
 
 
+def test_advice_on_kinds_out_of_balance() -> None:
+    """Three good rows to one bad: 3 / 1 is over 4/3, and undesirable = 3 makes it 1. No advice inside [1, 4/3]."""
+    from train.unpaired import imbalance
+
+    config = KtoConfig(model="m", data="d")
+    assert imbalance([True, True, True, False], config)[0].endswith("--set undesirable=3")
+    assert imbalance([True, False, False], config)[0].endswith("--set desirable=2")
+    assert imbalance([True, False], config) == ()
+    assert imbalance([True] * 4 + [False] * 3, config) == ()
+    assert "all 2 responses are good" in imbalance([True, True], config)[0]
+
+
 def test_a_policy_learns_from_pairs(tiny_model: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
@@ -132,10 +144,14 @@ def test_a_policy_learns_from_pairs(tiny_model: Path, tmp_path: Path) -> None:
     assert result.rows + result.held_out == 60  # each side a row
     assert losses(tmp_path / "out")[-1] < losses(tmp_path / "out")[0]
     assert {"train_loss", "eval_loss", "eval_rewards/margins"} <= set(result.metrics)
+    assert "label_entropy" not in result.metrics
     assert result.metrics["eval_rewards/margins"] > 0
     AutoModelForCausalLM.from_pretrained(tmp_path / "out")
     record = json.loads((tmp_path / "out" / "train.json").read_text(encoding="utf-8"))
     assert (record["method"], record["data"]["soft_labels"]) == ("kto", True)
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "entropy of the model on held-out rows" in card
+    assert "entropy of the held-out labels" not in card
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(

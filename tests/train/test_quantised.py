@@ -86,5 +86,4 @@ def test_joined_sequences_learn_the_same_tokens(tiny_model: Path, tmp_path: Path
     if keys == {"packing": True}:
         assert all(len(ids) <= 160 for ids in trainer.train_dataset["input_ids"])
         assert len(trainer.train_dataset) < len(ready)
-    # The first token of a joined document has no label to give, for it has nothing before it
     assert sorted(seen) == wanted
