@@ -7,6 +7,7 @@ batches hold as many single responses as DPO's hold pairs. The oracle reads the 
 this process.
 
     python -m benchmarks.more_methods                   one seed, 120 prompts with 3 samples each
+    python -m benchmarks.more_methods --methods online  online DPO alone
     python -m benchmarks.more_methods --seeds 0 1 2 --json
 """
 
@@ -16,14 +17,14 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from constitution.load import load
 from pocket import JUDGE_PATH, POLICY_PATH, demo
-from pocket.plan import QUICK, DemoPlan
+from pocket.plan import HELD_OUT_SEED, QUICK, DemoPlan, draw_prompts, kinds_for, write_prompts
 from tenet.console import Console
 from tenet.ids import Json
 from train.config import DpoConfig, KtoConfig, OnlineDpoConfig, TrainConfig, method_of
@@ -50,35 +51,45 @@ class Outcome:
     seconds: float
 
 
-def trainings(data: Path, rounded: Path, folder: Path, seed: int) -> Iterator[tuple[str, TrainConfig]]:
-    """What is compared."""
-    keys: dict[str, Any] = {"model": str(POLICY_PATH), "seed": seed, "eval_share": 0.0, "beta": 0.2, **COMMON}
+def trainings(plan: DemoPlan, methods: Sequence[str]) -> Iterator[tuple[str, TrainConfig]]:
+    """What is compared; the pairs are made where a method needs them."""
+    folder, data = plan.out, plan.dataset / "trl-preference"
+    keys: dict[str, Any] = {"model": str(POLICY_PATH), "seed": plan.seed, "eval_share": 0.0, "beta": 0.2, **COMMON}
+    if "pairs" in methods:
+        yield from _on_pairs(data, _rounded(data, folder / "rounded.parquet"), folder, keys)
+    if "online" in methods:
+        judge = JudgedBy(model=str(JUDGE_PATH), principles=PRINCIPLES)
+        yield (
+            "online-dpo",
+            OnlineDpoConfig(
+                data=str(plan.prompts), out=str(folder / "online"), epochs=3, judge=judge, max_tokens=MAX_TOKENS,
+                temperature=1.0, max_length=512, **keys,
+            ),
+        )  # fmt: skip
+
+
+def _on_pairs(data: Path, rounded: Path, folder: Path, keys: Mapping[str, Any]) -> Iterator[tuple[str, TrainConfig]]:
     yield "dpo", DpoConfig(data=str(data), out=str(folder / "dpo"), epochs=1.5, **keys)
     yield "kto", KtoConfig(data=str(data), out=str(folder / "kto"), epochs=1.5, **keys)
     yield "kto, labels rounded", KtoConfig(data=str(rounded), out=str(folder / "kto-rounded"), epochs=1.5, **keys)
-    judge = JudgedBy(model=str(JUDGE_PATH), principles=PRINCIPLES)
-    yield (
-        "online-dpo",
-        OnlineDpoConfig(
-            data=str(data), out=str(folder / "online"), epochs=3, judge=judge, max_tokens=MAX_TOKENS, temperature=1.0,
-            max_length=512, **keys,
-        ),
-    )  # fmt: skip
 
 
-def run(seed: int, prompts: int, held_out: int, folder: Path) -> Iterator[Outcome]:
+def run(seed: int, prompts: int, held_out: int, methods: Sequence[str], folder: Path) -> Iterator[Outcome]:
     """Make the pairs of one seed, train every way on them, and measure."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         quiet = Console(quiet=True, err=nowhere)
         sizes = replace(QUICK, prompts=prompts, samples=3, held_out=held_out)
         plan = DemoPlan(PRINCIPLES, seed, folder, sizes)
         made = demo.Demo(plan, load(PRINCIPLES), (FAMILY,), quiet, quiet)
-        for step in (demo.sample, demo.judge, demo.pair):
-            step(made)
-        data = plan.dataset / "trl-preference"
-        rounded = _rounded(data, folder / "rounded.parquet")
+        if "pairs" in methods:
+            for step in (demo.sample, demo.judge, demo.pair):
+                step(made)
+        else:
+            shares = kinds_for((FAMILY,))
+            write_prompts(plan.prompts, draw_prompts(prompts, seed, "train", shares))
+            write_prompts(plan.held_out, draw_prompts(held_out, HELD_OUT_SEED, "heldout", shares))
         base: Side | None = None
-        for name, config in trainings(data, rounded, folder, seed):
+        for name, config in trainings(plan, methods):
             began = time.process_time()
             result = _train(config, quiet)
             seconds = time.process_time() - began
@@ -108,8 +119,8 @@ def _rounded(data: Path, file: Path) -> Path:
     """The same pairs with every label certain."""
     import pyarrow.parquet as pq
 
-    tables = pq.read_table(data, columns=["prompt", "chosen", "rejected", "weight"])
-    pq.write_table(tables, file)
+    files = sorted(data.glob("train*.parquet"))  # what is held out stays so
+    pq.write_table(pq.ParquetDataset(files).read(columns=["prompt", "chosen", "rejected", "weight"]), file)
     return file
 
 
@@ -126,13 +137,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--prompts", type=int, default=120)
     parser.add_argument("--held-out", type=int, default=100)
+    parser.add_argument("--methods", nargs="+", choices=["pairs", "online"], default=["pairs", "online"])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     console = Console(json=given.json)
     found: list[Outcome] = []
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            for outcome in run(seed, given.prompts, given.held_out, Path(folder)):
+            for outcome in run(seed, given.prompts, given.held_out, given.methods, Path(folder)):
                 console.say(f"{outcome}")
                 found.append(outcome)
     if given.json:

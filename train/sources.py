@@ -41,7 +41,7 @@ _LOOKED_AT: Final[Mapping[Method, tuple[str, ...]]] = {
     Method.SFT: ("messages", "prompt", "completion", "text"),
     Method.REWARD: _PAIRS,
     Method.DPO: _PAIRS,
-    Method.ONLINE_DPO: ("prompt", "chosen", "rejected"),
+    Method.ONLINE_DPO: ("prompt", "chosen", "rejected", "completion"),
 }
 
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv"}

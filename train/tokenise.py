@@ -107,10 +107,12 @@ class Encoder:
     def questions(self, batch: Batch) -> Columns:
         """Count the tokens of prompts, answers not included.
 
+        A text is a user's turn where the model has a chat template, unless answers beside it are texts too.
+
         Returns:
-            Columns `prompt` (as it was written), `length`, `prompt_key` and `reason` ("" where usable).
+            Columns `prompt`, `length`, `prompt_key` and `reason` ("" where usable).
         """
-        return _columns(self._each(_rows(batch), question_of, self._question_records, _no_question))
+        return _columns(self._each(_rows(batch), self._question, self._question_records, _no_question))
 
     @property
     def marks_assistant(self) -> bool:
@@ -192,6 +194,18 @@ class Encoder:
             "prompt_ids": prompt[:cut], "completion_ids": whole[cut:], "p_good": row.p_good, "weight": row.weight,
             "length": len(whole), "prompt_key": _key(row.prompt), "reason": reason,
         }  # fmt: skip
+
+    def _question(self, row: Record) -> Question | Reason:
+        found = question_of(row)
+        rendered = any(isinstance(row.get(name), str) for name in ("chosen", "completion"))
+        if (
+            isinstance(found, Question)
+            and isinstance(found.prompt, str)
+            and self.tokenizer.chat_template
+            and not rendered
+        ):
+            return Question([{"role": "user", "content": found.prompt}])
+        return found
 
     def _question_records(self, rows: list[Question]) -> list[Record]:
         lengths = [len(ids) for ids in self._ids([row.prompt for row in rows], opened=True)]
