@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from engines.loading import ModelSource, find_model, load_config
+from engines.loading import find_model, load_config
 from tenet.errors import InvalidInput, MissingInput, Problem, UsageError
 from train.config import Device, RewardConfig, SftConfig, TrainConfig
 
@@ -172,23 +172,6 @@ def _has_head(folder: Path) -> bool:
             if any("score" in name.split(".") for name in weights.keys()):  # noqa: SIM118 - not a mapping
                 return True
     return False
-
-
-def licence_of(source: ModelSource) -> str | None:
-    """The licence that the README at a model's folder names in its head; None where it says nothing."""
-    file = Path(source.location) / "README.md"
-    if not file.is_file():
-        return None
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not lines or lines[0].strip() != "---":
-        return None
-    for line in lines[1:]:
-        if line.strip() == "---":
-            return None
-        key, _, value = line.partition(":")
-        if key.strip() == "license":
-            return value.strip().strip("\"'") or None
-    return None
 
 
 def _special(tokenizer: Any) -> list[str]:

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 from tenet.console import Console, duration
 from tenet.errors import Interrupted, TenetError, UsageError
 from tenet.ids import Json, digest
+from tenet.licence import licence_of
 from train.card import write_card
 from train.config import Method, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
 from train.judgecard import judge_card_of
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
-from train.preflight import check_machine, licence_of, reports_kept
+from train.preflight import check_machine, reports_kept
 from train.provenance import Origin, library_versions, origin_of
 from train.sources import digests, locate
 
@@ -191,7 +192,8 @@ def _built(
         console.say(line)
     origin = labelled_by() if labelled_by else origin_of(data.source.location)
     folder.note({
-        "method": method.value, "data": data.facts(), "origin": origin.as_json(), "licence": licence_of(base.source),
+        "method": method.value, "data": data.facts(), "origin": origin.as_json(),
+        "licence": licence_of(Path(base.source.location) / "README.md"),
         "judge_card": judge_card_of(data.source.location) if labelled_by is None else None,
         "device": {"cpu": cpu, "precision": precision.value},
     })  # fmt: skip
