@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
 from train.config import KtoConfig, Method, OnlineDpoConfig, TrainConfig
-from train.labels import check_labels
+from train.labelcheck import check_labels
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
 from train.unpaired import imbalance, once_each, unpaired
