@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "verdicts": ("generate.recorded_cli:verdicts", "Bring in verdicts that judges gave elsewhere."),
     "card": ("judges.card.cli:card", "Measure how far the judges of a run may be trusted."),
-    "train": ("train.cli:train", "Train on a dataset: sft, reward or dpo."),
+    "train": ("train.cli:train", "Train on a dataset: sft, reward, dpo, kto, online-dpo."),
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from train.config import Precision, TrainConfig
+from train.config import LoraConfig, Precision, SftConfig, TrainConfig
 
 
 def trl_arguments(config: TrainConfig, checkpoints: Path, *, cpu: bool, precision: Precision) -> dict[str, Any]:
@@ -45,5 +45,33 @@ def trl_arguments(config: TrainConfig, checkpoints: Path, *, cpu: bool, precisio
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "trust_remote_code": config.trust_remote_code,
-        "model_init_kwargs": {"revision": config.revision} if config.revision else None,
+        "model_init_kwargs": _model_arguments(config) or None,
     }
+
+
+def _model_arguments(config: TrainConfig) -> dict[str, Any]:
+    """What the model is loaded with: its revision, 4 or 8 bits for QLoRA, FlashAttention for joined sequences."""
+    found: dict[str, Any] = {"revision": config.revision} if config.revision else {}
+    if config.lora is not None and config.lora.quantise is not None:
+        found["quantization_config"] = quantisation(config.lora)
+    if isinstance(config, SftConfig) and (config.packing or config.padding_free):
+        found["attn_implementation"] = "flash_attention_2"
+    return found
+
+
+def quantisation(lora: LoraConfig) -> Any:
+    """Make transformers' configuration of bitsandbytes: 8 bits, or NF4 with double quantisation computed in bfloat16.
+
+    Dettmers et al. (2023, arXiv:2305.14314, section 3).
+    """
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if lora.quantise == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )

@@ -11,14 +11,37 @@ from pathlib import Path
 from typing import Any, Final
 
 from tenet.runs.atomic import write_text
+from train.judgecard import trust
 from train.provenance import Origin
 
 _WHAT: Final = {
     "sft": "A model fine-tuned on demonstrations",
     "reward": "A reward model trained on preference pairs by Bradley-Terry",
     "dpo": "A policy trained on preference pairs by DPO",
+    "kto": "A policy trained by KTO on responses that are good with a probability",
+    "online-dpo": "A policy trained by DPO on its own responses, preferred while it learnt",
 }
-_TAGS: Final = {"sft": "sft", "reward": "reward-model", "dpo": "dpo"}
+_TAGS: Final = {"sft": "sft", "reward": "reward-model", "dpo": "dpo", "kto": "kto", "online-dpo": "online-dpo"}
+_POLICY: Final = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("PATH_OF_THIS_FOLDER")
+tokenizer = AutoTokenizer.from_pretrained("PATH_OF_THIS_FOLDER")"""
+_REWARD: Final = """\
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+model = AutoModelForSequenceClassification.from_pretrained("PATH_OF_THIS_FOLDER")
+tokenizer = AutoTokenizer.from_pretrained("PATH_OF_THIS_FOLDER")
+turns = [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]
+reward = model(**tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True)).logits[0, 0]"""
+_ADAPTER: Final = """\
+from peft import AutoPeftModelFor{kind}
+
+model = AutoPeftModelFor{kind}.from_pretrained("PATH_OF_THIS_FOLDER")  # loads the base model too"""
+_SOFT: Final = {
+    True: "Labels are probabilities.",
+    False: "The data has no probabilities: every label counts as certain.",
+}
 _SHOWN: Final = {
     "train_loss": "mean training loss (nats)",
     "label_entropy": "entropy of the labels: the least loss possible (nats)",
@@ -30,6 +53,17 @@ _SHOWN: Final = {
     "eval_log_loss": "log loss on held-out pairs (nats)",
     "eval_entropy": "entropy of the held-out labels (nats)",
 }
+
+_MODEL_ENTROPY: Final = {"eval_entropy": "entropy of the model on held-out rows (nats a token)"}
+_OTHERWISE: Final[Mapping[str, Mapping[str, str]]] = {
+    "sft": _MODEL_ENTROPY,
+    "kto": {
+        "train_loss": "mean training loss (KTO's, between 0 and the larger weight)",
+        "eval_rewards/margins": "implicit reward of good less that of bad held-out responses",
+        **_MODEL_ENTROPY,
+    },
+}
+"""Methods whose trainers measure something else under a name of `_SHOWN`."""
 
 
 def write_card(folder: Path, record: Mapping[str, Any]) -> None:
@@ -53,17 +87,18 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"# {name}", "")
     revision = f" (revision {model['revision'][:12]})" if model.get("revision") else ""
     yield f"{_WHAT[record['method']]}, beginning with `{model['name']}`{revision}."
+    yield from ("", "## Load it", "", "```python", _loading(record), "```")
     yield from ("", "## Labels", "")
-    hard = config.get("labels") == "hard"
-    yield from _labels(Origin.of_json(record["origin"]), soft=bool(data["soft_labels"]), hard=hard)
+    yield from _labels(record)
     yield from ("", "## Data", "")
     census = data["census"]
+    yield f"`{Path(data['path']).name}`, digest `{str(record['identity']['data'])[:16]}`."
     yield f"{census['kept']:,} of {census['rows']:,} rows were usable; {data['train_rows']:,} were trained on,"
     yield f"{data['held_out_rows']:,} held out."
     for reason, count in census["dropped"].items():
         yield f"- left out, {reason}: {count:,}"
     yield from ("", "## Measured", "", "| | |", "|---|---:|")
-    for key, words in _SHOWN.items():
+    for key, words in {**_SHOWN, **_OTHERWISE.get(record["method"], {})}.items():
         if key in result["metrics"]:
             value = result["metrics"][key]
             yield f"| {words} | {value:,.0f} |" if key == "eval_pairs" else f"| {words} | {value:.4f} |"
@@ -72,11 +107,31 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
         if config[key] not in (None, [], {}) and key not in ("model", "data", "out", "name"):
             yield f"| {key} | {json.dumps(config[key], ensure_ascii=False)} |"
     yield f"| steps | {result['steps']:,} |"
+    if record.get("licence"):
+        yield from (
+            "",
+            "## Licence",
+            "",
+            f"`{model['name']}` is under `{record['licence']}` by its own card, which may bind this model too.",
+        )
     versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items() if version)
     yield from ("", f"Made with {versions}.")
 
 
-def _labels(origin: Origin, *, soft: bool, hard: bool) -> Iterator[str]:
+def _loading(record: Mapping[str, Any]) -> str:
+    rewards = record["method"] == "reward"
+    lora = record["config"].get("lora")
+    if lora and not lora["merge"]:
+        return _ADAPTER.format(kind="SequenceClassification" if rewards else "CausalLM")
+    return _REWARD if rewards else _POLICY
+
+
+def _labels(record: Mapping[str, Any]) -> Iterator[str]:
+    origin = Origin.of_json(record["origin"])
+    if record["method"] == "sft":
+        yield "Demonstrations: what they say is imitated, and no label is read."
+        if origin.judge is None:
+            return
     if origin.judge is None:
         yield "The data set does not say who judged."
     else:
@@ -88,10 +143,9 @@ def _labels(origin: Origin, *, soft: bool, hard: bool) -> Iterator[str]:
     if origin.principles:
         file = f" `{origin.principles_file}`" if origin.principles_file else ""
         yield f"By the principles{file} with digest `{origin.principles[:16]}`."
-    yield (
-        "Labels were rounded: every chosen response counts as better for certain, and ties are left out."
-        if hard
-        else "Labels are probabilities (`p_chosen`)."
-        if soft
-        else "The data has no `p_chosen`: every chosen response counts as better for certain."
-    )
+    if origin.judge is not None:
+        yield from trust(record.get("judge_card"))
+    if record["config"].get("labels") == "hard":
+        yield "Labels were rounded: every chosen response counts as better for certain, and ties are left out."
+    elif record["method"] in ("reward", "dpo", "kto"):
+        yield _SOFT[bool(record["data"]["soft_labels"])]

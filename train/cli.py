@@ -1,4 +1,4 @@
-"""The commands that train and measure: train sft, reward and dpo; evaluate. Knows click; the work is elsewhere."""
+"""The commands that train and measure: train sft, reward, dpo, kto and online-dpo; evaluate. Knows click; the work is elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def train() -> None:
-    """Train on a dataset: demonstrations (sft), or pairs with soft labels (reward, dpo).
+    """Train on a dataset: demonstrations (sft), pairs with soft labels (reward, dpo, kto), or prompts (online-dpo).
 
     The folder of a training is a model that transformers and vLLM load, with its record beside it. A training that was
     stopped goes on with --resume.
@@ -85,6 +85,23 @@ Examples:
   tenet train dpo --model MODEL --data runs/support --out train/polite
   tenet train dpo train.yaml --set beta=0.2 --set lora.rank=16 --resume"""))  # fmt: skip
 
+train.add_command(_command("kto", """Train a policy by KTO: on responses that are good or not, or on pairs.
+
+Reads `prompt`, `completion` and `label` (with `p_good` and `weight` where they are), or pairs as dpo does.
+
+\b
+Examples:
+  tenet train kto --model MODEL --data runs/support
+  tenet train kto train.yaml --set undesirable=1.33"""))  # fmt: skip
+train.add_command(_command("online-dpo", """Train a policy by DPO on its own answers, preferred while it learns.
+
+A judge with a principles file prefers one of two answers to each prompt, in both orders; or a reward model does.
+
+\b
+Examples:
+  tenet train online-dpo --model MODEL --data runs/support --set judge.model=JUDGE --set judge.principles=FILE
+  tenet train online-dpo --model MODEL --data prompts.jsonl --set reward=train/reward"""))  # fmt: skip
+
 
 def _train(
     name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
@@ -104,7 +121,8 @@ def _train(
     words = [f"{key}={value}" for key, value in values.items()]
     config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
     console = Console(json=as_json)
-    method = getattr(import_module(f"train.{name}"), f"train_{name}")
+    module = name.replace("-", "_")
+    method = getattr(import_module(f"train.{module}"), f"train_{module}")
     result = method(config, console=console, resume=resume, command=shlex.join(["tenet", *sys.argv[1:]]))
     if as_json:
         console.data(result.as_json())

@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Literal
 
 from tenet.config import AtLeast, Between, Complaint, ModelRef, MoreThan, Shape, as_json, make_config
 from tenet.ids import Json
+from train.judged import JudgedBy
 
 Count = Annotated[int, AtLeast(1)]
 Share = Annotated[float, Between(0, 0.99)]
@@ -30,6 +31,8 @@ class Method(StrEnum):
     SFT = "sft"
     REWARD = "reward"
     DPO = "dpo"
+    KTO = "kto"
+    ONLINE_DPO = "online-dpo"
 
 
 class Device(StrEnum):
@@ -82,13 +85,18 @@ class SaveDtype(StrEnum):
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """Train low-rank adapters, not all weights. `merge` writes an ordinary model, as every engine wants."""
+    """Train low-rank adapters, not all weights. `merge` writes an ordinary model, as every engine wants.
+
+    `quantise` keeps the frozen weights in 4 or 8 bits meanwhile (QLoRA; a GPU and bitsandbytes); they are merged into the
+    unquantised model in the end.
+    """
 
     rank: Count = 16
     alpha: Positive = 32.0
     dropout: Share = 0.0
     target_modules: tuple[str, ...] = ("all-linear",)
     merge: bool = True
+    quantise: Literal["4bit", "8bit"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +107,7 @@ class TrainConfig:
     or eval is taken if there is one, else `eval_share` of the prompts is held out. Rows that cannot be learnt from are
     left out and counted; more than `max_dropped` of them stop the training. `epochs` counts passes over the rows,
     `max_steps` overrides it; `batch_size` is rows per device and step, `accumulate` the steps of one update. `out` is
-    meant from the current folder; without it, train/NAME.
+    meant from the current folder; without it, train/NAME. `pad_token` is for a tokenizer that names none.
     """
 
     model: ModelRef = field(metadata={"example": "org/policy-model"})
@@ -114,6 +122,7 @@ class TrainConfig:
     max_dropped: Share = 0.05
     max_length: Count = 1024
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    pad_token: str | None = None
     epochs: Positive = 1.0
     max_steps: Count | None = None
     batch_size: Count = 8
@@ -138,8 +147,10 @@ class TrainConfig:
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""
-        if self.device is Device.CPU and self.precision is Precision.FP16:
-            yield Complaint(("precision",), "fp16 needs a GPU", "on the CPU take fp32 or bf16")
+        if self.device is Device.CPU and self.precision in (Precision.FP16, Precision.BF16):
+            yield Complaint(("precision",), f"{self.precision.value} needs a GPU", "on the CPU take fp32")
+        if self.device is Device.CPU and self.lora is not None and self.lora.quantise is not None:
+            yield Complaint(("lora", "quantise"), "needs a GPU", "on the CPU leave it out")
         if self.eval_split is not None and self.eval_split == self.split:
             yield Complaint(("eval_split",), "is the split that is trained on", "leave it out to hold prompts out")
 
@@ -148,8 +159,12 @@ class TrainConfig:
 class SftConfig(TrainConfig):
     """Supervised fine-tuning on `messages`, on `prompt` and `completion`, or on `text`.
 
-    Of conversations, only what the assistant says is learnt.
+    Of conversations, only what the assistant says is learnt. `packing` fills sequences of `max_length` with whole
+    demonstrations, `padding_free` joins those of a batch; either needs a GPU with FlashAttention.
     """
+
+    packing: bool = False
+    padding_free: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,10 +244,70 @@ class DpoConfig(PairConfig):
             yield Complaint(("reference",), "cannot go with lora", "with lora, the model itself is the reference")
 
 
+@dataclass(frozen=True, kw_only=True)
+class KtoConfig(TrainConfig):
+    """A policy by KTO: on responses that are good or not, or on pairs, whose sides become such rows.
+
+    `desirable` and `undesirable` weigh the two kinds of rows. Batches hold at least two rows, for KTO estimates its
+    baseline on the prompts and completions of the batch, mismatched.
+    """
+
+    learning_rate: Positive = 1e-6
+    batch_size: Annotated[int, AtLeast(2)] = 8
+    beta: Positive = 0.1
+    desirable: Positive = 1.0
+    undesirable: Positive = 1.0
+    precompute_reference: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineDpoConfig(TrainConfig):
+    """A policy by online DPO: two responses to each prompt, drawn as it learns; a judge or a reward model prefers one.
+
+    Exactly one of `judge` and `reward` (a reward model's folder). `max_length` is prompt and response together.
+    """
+
+    learning_rate: Positive = 5e-7
+    eval_share: Share = 0.0
+    beta: Positive = 0.1
+    judge: JudgedBy | None = None
+    reward: ModelRef | None = None
+    max_tokens: Count = 64
+    temperature: Positive = 0.9
+    top_p: Annotated[float, Between(0.01, 1)] = 1.0
+    missing_eos_penalty: Positive | None = None
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name what several values together get wrong."""
+        yield from super().complaints()
+        if (self.judge is None) == (self.reward is None):
+            yield Complaint(
+                (), "needs either a judge or a reward model", "judge: {model: ..., principles: ...}, or reward: FOLDER"
+            )
+        for key in ("eval_share", "eval_split", "eval_every"):
+            if getattr(self, key):
+                yield Complaint(
+                    (key,),
+                    "holds nothing out: there are no answers to hold out",
+                    "leave it out, and use tenet evaluate",
+                )
+        if self.accumulate > 1:
+            why = "must be 1: TRL's online DPO adds up the gradients of micro-batches without dividing"
+            yield Complaint(("accumulate",), why, "a larger batch_size")
+        if self.chat_template_kwargs:
+            why = "cannot be used: TRL's online DPO renders prompts without them"
+            yield Complaint(("chat_template_kwargs",), why, "write them into the model's chat template")
+        if self.max_tokens >= self.max_length:
+            why = f"leaves no room for a prompt (max_length: {self.max_length})"
+            yield Complaint(("max_tokens",), why, "raise max_length, which is of prompt and response together")
+
+
 CONFIGS: dict[Method, type[TrainConfig]] = {
     Method.SFT: SftConfig,
     Method.REWARD: RewardConfig,
     Method.DPO: DpoConfig,
+    Method.KTO: KtoConfig,
+    Method.ONLINE_DPO: OnlineDpoConfig,
 }
 
 PLACES = ("out", "name", "report_to", "keep_checkpoints", "log_every")
@@ -274,4 +349,6 @@ def _settings(key: str, value: Json) -> list[str]:
         return [word for inner, item in value.items() for word in _settings(f"{key}.{inner}", item)]
     if isinstance(value, (list, tuple)):
         return ["--set", f"{key}=[{', '.join(map(str, value))}]"]
+    if value is None:
+        return ["--set", f"{key}=null"]
     return ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
-from train.config import Method, TrainConfig
+from train.config import KtoConfig, Method, OnlineDpoConfig, PairConfig, TrainConfig
+from train.labelcheck import check_labels
 from train.labels import MARGIN, oriented, refusals, require_margin, takes_hard_labels, takes_margin
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
+from train.unpaired import imbalance, once_each, unpaired
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,6 +26,8 @@ _READ = {
     Method.SFT: ("input_ids", "labels", "length"),
     Method.REWARD: ("chosen_ids", "rejected_ids", "p_chosen", "length"),
     Method.DPO: ("prompt_ids", "chosen_ids", "rejected_ids", "p_chosen", "length"),
+    Method.KTO: ("prompt_ids", "completion_ids", "label", "p_good", "length"),
+    Method.ONLINE_DPO: ("prompt", "length"),
 }
 _ROWS_A_TIME = 256
 
@@ -35,7 +39,8 @@ class Prepared:
     `train` and `test` have the columns of `Encoder` that a trainer reads, `weight` with mean 1 over each of the two;
     with hard labels `train` has no `p_chosen`, with the judge's margins it has `margin` (as TRL calls it).
     `test` is None where nothing is held out. `census` counts the split that was read, `test_census` a test split of
-    its own (None where the held-out rows were drawn from the first). `soft`: the data has labels or weights.
+    its own (None where the held-out rows were drawn from the first). `soft`: the data has labels or weights. `notes`: what
+    a person should know of the rows.
     """
 
     train: Dataset
@@ -44,6 +49,7 @@ class Prepared:
     test_census: Census | None
     source: Source
     soft: bool
+    notes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Json]:
         """Give what train.json says of the data."""
@@ -60,7 +66,7 @@ class Prepared:
     def lines(self) -> list[str]:
         """Say it in words."""
         held_out = "nothing held out" if self.test is None else f"{len(self.test):,} rows held out"
-        notes = [f"note: {note}" for note in self.source.notes]
+        notes = [f"note: {note}" for note in (*self.source.notes, *self.notes)]
         return [f"{self.source.name}: {self.census.lines()[0]}; {held_out}", *self.census.lines()[1:], *notes]
 
 
@@ -69,7 +75,8 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
 
     Args:
         config: the training's settings.
-        method: preference pairs for reward and dpo, demonstrations for sft.
+        method: preference pairs for reward and dpo, demonstrations for sft; kto also takes responses that are good or
+            not, online-dpo what has prompts.
         tokenizer: that of the model to be trained.
         tokenizer_hash: identifies the tokenizer and its chat template, for the cache.
         cache: folder for memory-mapped copies.
@@ -81,19 +88,23 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
         UsageError: the data is conversational and the tokenizer has no chat template.
     """
     source = open_source(config, method, cache)
-    encoder = Encoder(tokenizer, config.max_length, config.chat_template_kwargs)
-    settings: list[Json] = [tokenizer_hash, config.max_length, canonical_json(config.chat_template_kwargs)]
+    check_labels(source)
     require_margin(source.train.column_names, source.name, config)
+    room = config.max_length - (config.max_tokens if isinstance(config, OnlineDpoConfig) else 0)
+    encoder = Encoder(tokenizer, room, config.chat_template_kwargs)
+    settings: list[Json] = [tokenizer_hash, room, canonical_json(config.chat_template_kwargs)]
     kept, census = _kept(source.train, encoder, method, settings, config)
-    require_enough(census, source.name, max_dropped=config.max_dropped, max_length=config.max_length)
+    require_enough(census, source.name, max_dropped=config.max_dropped, max_length=room)
     test_census = None
-    if source.test is None:
+    if source.test is None or method is Method.ONLINE_DPO:  # which draws its answers, and has none to hold out
         kept, held_out = _split(kept, config.eval_share)
     else:
         held_out, test_census = _kept(source.test, encoder, method, settings)
-    test = _finished(held_out, method) if len(held_out) else None
-    soft = bool({"p_chosen", "weight"} & set(source.train.column_names))
-    return Prepared(_finished(kept, method, config), test, census, test_census, source, soft)
+    test = _finished(held_out, method, config.seed) if len(held_out) else None
+    soft = bool({"p_chosen", "p_good", "weight"} & set(source.train.column_names))
+    train = _finished(kept, method, config.seed, config)
+    notes = imbalance(train["label"][:], config) if isinstance(config, KtoConfig) else ()
+    return Prepared(train, test, census, test_census, source, soft, notes)
 
 
 def _kept(
@@ -101,7 +112,9 @@ def _kept(
 ) -> tuple[Dataset, Census]:
     """Tokenise every row, count the outcomes, and keep the usable rows: usable for a training if one is given."""
     encode = {
-        Method.SFT: encoder.demonstrations, Method.REWARD: encoder.conversations, Method.DPO: encoder.pairs
+        Method.SFT: encoder.demonstrations, Method.REWARD: encoder.conversations, Method.DPO: encoder.pairs,
+        Method.KTO: encoder.pairs if "chosen" in rows.column_names else encoder.rated,
+        Method.ONLINE_DPO: encoder.questions,
     }[method]  # fmt: skip
     name = digest([rows._fingerprint, method.value, *settings])[:16]
 
@@ -114,7 +127,7 @@ def _kept(
     counted = [key for key in ("reason", "length", "flipped", "p_chosen") if key in done.column_names]
     column = {key: done.data.column(key).to_pylist() for key in counted}
     margins = None
-    if learnt is not None and method is not Method.SFT:
+    if isinstance(learnt, PairConfig):
         margins = oriented(rows[MARGIN][:], column["flipped"]) if takes_margin(learnt) else None
         column["reason"] = refusals(column["reason"], column["p_chosen"], margins, hard=takes_hard_labels(learnt))
     labelled = "p_chosen" in rows.column_names
@@ -142,10 +155,14 @@ def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
     return rows.select(ours), rows.select(theirs)
 
 
-def _finished(rows: Dataset, method: Method, learnt: TrainConfig | None = None) -> Dataset:
+def _finished(rows: Dataset, method: Method, seed: int, learnt: TrainConfig | None = None) -> Dataset:
     """Keep what the trainer reads, with the weights brought to mean 1; labels and margins as a training learns them."""
+    if method is Method.KTO:
+        rows = unpaired(rows, seed)
+    if method is Method.ONLINE_DPO:
+        rows = once_each(rows)
     columns = list(_READ[method])
-    if method is Method.SFT:
+    if "weight" not in rows.column_names:
         return rows.select_columns(columns)
     if learnt is not None and takes_hard_labels(learnt):
         columns.remove("p_chosen")

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from constitution.load import load
 from constitution.model import Constitution
 from engines.base import Engine, EngineInfo, SamplingParams
 from engines.registry import create_engine
 from judges.pairwise import PairwiseJudge
-from tenet.config import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan, as_json
+from tenet.config import AtLeast, Complaint, InputPath, ModelRef, MoreThan, as_json
 from tenet.console import Console
 from tenet.ids import Json
 from tenet.reading.prompts import PromptSet, PromptStream, collect
@@ -28,26 +28,12 @@ from tenet.records import Sample
 from tenet.runs.atomic import make_folder, write_text
 from train.attributes import Attribute, attributes_of, compared, find_oracle
 from train.folder import read_record
+from train.judged import EngineName, JudgedBy
 from train.provenance import Origin
 from train.responses import draw_responses
 from train.winrate import Duel, WinRate, duels_of, win_rate
 
-EngineName = Literal["transformers", "vllm", "recorded", "scripted"]
 FILE, RESPONSES = "evaluation.json", "evaluation-responses.jsonl"
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedBy:
-    """A judge of an evaluation, and the principles that it judges by."""
-
-    model: ModelRef
-    principles: ModelRef
-    engine: EngineName = "transformers"
-    mode: Literal["sampled", "each", "whole"] = "each"
-    min_label_mass: Annotated[float, Between(0, 1)] = 0.5
-    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
-    prefill: str = ""
-    options: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

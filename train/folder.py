@@ -124,6 +124,12 @@ class TrainFolder:
         if not keep_checkpoints:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
+    def withdraw(self) -> None:
+        """Take back the record of a training that was refused before its first step: what it was told is mended, and it begins anew."""
+        if self.writes and self.last_checkpoint() is None:
+            (self.path / RECORD).unlink(missing_ok=True)
+            shutil.rmtree(self.cache, ignore_errors=True)
+
     def __enter__(self) -> Self:
         return self
 

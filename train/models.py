@@ -13,6 +13,7 @@ from engines.loading import ModelSource, find_model, load_config, load_tokenizer
 from tenet.errors import UsageError
 from tenet.ids import digest
 from train.config import Device, Precision, RewardConfig, SaveDtype, TrainConfig
+from train.preflight import require_kind, require_score_head, require_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -33,18 +34,15 @@ def find_base(config: TrainConfig) -> Base:
 
     Raises:
         MissingInput: it is no model, or not to be had.
-        UsageError: it has no token to pad or to end with.
+        UsageError: it has no token to pad or to end with, or is a model of another kind.
     """
+    require_score_head(Path(config.model).expanduser())
     source = find_model(config.model, revision=config.revision, trust_remote_code=config.trust_remote_code)
     tokenizer: Any = load_tokenizer(source)
-    if tokenizer.eos_token is None:
-        raise UsageError(
-            f"{config.model}: its tokenizer names no eos_token, so no answer could learn to end",
-            hint="set eos_token in its tokenizer_config.json",
-        )
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    dtype = str(getattr(load_config(source), "dtype", None) or "float32").removeprefix("torch.")
+    require_tokens(tokenizer, config)
+    described = load_config(source)
+    require_kind(described, config)
+    dtype = str(getattr(described, "dtype", None) or "float32").removeprefix("torch.")
     name = digest([source.revision or source.name, str(tokenizer.chat_template), type(tokenizer).__name__])
     return Base(source, tokenizer, name, dtype)
 
@@ -64,7 +62,16 @@ def uses_cpu(config: TrainConfig) -> bool:
 
 
 def precision_of(config: TrainConfig, *, cpu: bool) -> Precision:
-    """Resolve AUTO: bfloat16 on a GPU that has it, else float32."""
+    """Resolve AUTO: bfloat16 on a GPU that has it, else float32.
+
+    Raises:
+        UsageError: half precision on a CPU.
+    """
+    if cpu and config.precision in (Precision.BF16, Precision.FP16):
+        raise UsageError(
+            f"precision: {config.precision.value} needs a GPU, and this training runs on the CPU",
+            hint="--set precision=fp32 (or auto)",
+        )
     if config.precision is not Precision.AUTO:
         return config.precision
     import torch
@@ -104,13 +111,32 @@ def save(trainer: Any, base: Base, config: TrainConfig, folder: Path) -> None:
     if not trainer.is_world_process_zero():
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
+    wanted = _dtype(base.dtype if config.save_dtype is SaveDtype.AUTO else config.save_dtype.value)
+    quantised = config.lora is not None and config.lora.quantise is not None
     if config.lora is not None and config.lora.merge:
         model.save_pretrained(folder / "adapter")
-        model = model.merge_and_unload()
-    wanted = base.dtype if config.save_dtype is SaveDtype.AUTO else config.save_dtype.value
-    model.to(_dtype(wanted))
+        model = merged_from(folder / "adapter", base, config) if quantised else model.merge_and_unload()
+    if config.lora is None or config.lora.merge or not quantised:
+        model.to(wanted)
     model.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)
+
+
+def merged_from(adapter: Path, base: Base, config: TrainConfig) -> Any:
+    """Merge an adapter into the model as it is on disk: the way for QLoRA, whose weights in memory are rounded.
+
+    Runs on the CPU in float32.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    rewards = isinstance(config, RewardConfig)
+    kind = AutoModelForSequenceClassification if rewards else AutoModelForCausalLM
+    labels = {"num_labels": 1} if rewards else {}
+    model = kind.from_pretrained(base.source.location, dtype=torch.float32, **labels, **base.source.loader_kwargs)
+    model.config.get_text_config().pad_token_id = base.tokenizer.pad_token_id
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
 
 
 def _dtype(name: str) -> torch.dtype:

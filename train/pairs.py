@@ -25,14 +25,15 @@ Batch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class WithLabels:
-    """A collator of pairs that also carries `p_chosen` and `weight`, each (rows,) float32, where the rows have them."""
+    """A collator that also carries labels, by default `p_chosen` and `weight`, each (rows,) float32, where rows have them."""
 
     inner: Callable[[list[Any]], Batch]
+    names: tuple[str, ...] = LABELS
 
     def __call__(self, rows: list[Row]) -> Batch:
         """Collate rows, all with the same columns."""
         batch = self.inner(rows)
-        for name in LABELS:
+        for name in self.names:
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.float32)
         return batch

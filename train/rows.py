@@ -37,7 +37,7 @@ MEANING: Mapping[Reason, str] = {
     Reason.EMPTY: "an empty prompt or response",
     Reason.EQUAL: "chosen equals rejected",
     Reason.MALFORMED: "columns that hold neither text nor messages with role and content",
-    Reason.BAD_LABEL: "a p_chosen outside [0, 1], or a weight that is negative or not finite",
+    Reason.BAD_LABEL: "a probability outside [0, 1], a label that contradicts it, or a weight that is negative or not finite",
     Reason.CONTROL_TOKENS: "text that the tokenizer would read as control tokens",
     Reason.OVER_LONG: "longer than max_length",
     Reason.NO_TARGET: "nothing said by the assistant to learn",
@@ -68,6 +68,26 @@ class Demonstration:
 
     prompt: Text | None
     completion: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A response that is good with probability `p_good`."""
+
+    prompt: Text
+    completion: Text
+    p_good: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A prompt that is answered while training."""
+
+    prompt: Text
+
+
+Usable = Pair | Demonstration | Rated | Question
 
 
 def pair_of(row: Row) -> Pair | Reason:
@@ -106,6 +126,31 @@ def demonstration_of(row: Row) -> Demonstration | Reason:
     if isinstance(whole, list) and not any(turn["role"] == "assistant" for turn in whole):
         return Reason.NO_TARGET
     return Demonstration(None, whole)
+
+
+def rated_of(row: Row) -> Rated | Reason:
+    """Read a row of `prompt`, `completion` and `label` (good or not), with `p_good` where somebody gave it."""
+    shown = demonstration_of({"prompt": row.get("prompt"), "completion": row.get("completion")})
+    if isinstance(shown, Reason):
+        return shown
+    label = row.get("label")
+    given = {"p_chosen": float(bool(label)) if row.get("p_good") is None else row["p_good"]}
+    found = _label({**given, "weight": row.get("weight", 1.0)})
+    if label not in (0, 1) or found is None or shown.prompt is None or (found[0] > 0.5) != bool(label):
+        return Reason.BAD_LABEL
+    return Rated(shown.prompt, shown.completion, *found)
+
+
+def question_of(row: Row) -> Question | Reason:
+    """Read a prompt, or the turns that the two sides of a pair share."""
+    prompt = _text(row.get("prompt"))
+    if row.get("prompt") is None:
+        chosen, rejected = _text(row.get("chosen")), _text(row.get("rejected"))
+        if chosen is not None and type(chosen) is type(rejected):
+            prompt = shared_prompt(chosen, rejected)[0]
+    if prompt is None:
+        return Reason.MALFORMED if _present(row, "prompt", "chosen") else Reason.EMPTY
+    return Reason.EMPTY if blank(prompt) else Question(prompt)
 
 
 def shared_prompt(chosen: Text, rejected: Text) -> tuple[Text, Text, Text]:

@@ -17,20 +17,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tenet.console import Console, duration
-from tenet.errors import Interrupted, UsageError
+from tenet.errors import Interrupted, TenetError, UsageError
 from tenet.ids import Json, digest
+from tenet.licence import licence_of
 from train.card import write_card
 from train.config import Method, PairConfig, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
+from train.judgecard import judge_card_of
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
-from train.provenance import library_versions, origin_of
+from train.preflight import check_machine, reports_kept
+from train.provenance import Origin, library_versions, origin_of
 from train.sources import digests, locate
 
 if TYPE_CHECKING:
     from train.callbacks import StopSwitch
 
-_DOING: Final = {Method.SFT: "Fine-tuning", Method.REWARD: "Training the reward model", Method.DPO: "Training by DPO"}
+_DOING: Final = {
+    Method.SFT: "Fine-tuning",
+    Method.REWARD: "Training the reward model",
+    Method.DPO: "Training by DPO",
+    Method.KTO: "Training by KTO",
+    Method.ONLINE_DPO: "Training by online DPO",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ def run_training(
     console: Console | None = None,
     resume: bool = False,
     command: str | None = None,
+    labelled_by: Callable[[], Origin] | None = None,
 ) -> TrainResult:
     """Carry out a training, or what is left of it.
 
@@ -89,6 +99,7 @@ def run_training(
         console: where words and progress go; by default the terminal.
         resume: go on with the training in the folder, if there is one.
         command: the command line that began this, for the words on how to go on.
+        labelled_by: where labels come from that are made while training; by default the data set's own origin.
 
     Raises:
         InvalidInput, MissingInput, UsageError: the configuration, the model or the data cannot be used.
@@ -101,13 +112,14 @@ def run_training(
     console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w"))  # noqa: SIM115
     began = time.monotonic()
     base = find_base(config)
+    check_machine(config)
     with _opened(config, base, resume=resume, writes=main) as folder:
         if folder.finished:
             console.say(f"{folder.path}: this training is finished.")
             return _recorded(folder)
         folder.note({"command": said, "versions": library_versions()})
-        with _resumable(folder.path, said), _from_libraries():
-            return _train(config, base, folder, build, console, began)
+        with _resumable(folder.path, said), _from_libraries(), reports_kept(folder.path, config):
+            return _train(config, base, folder, build, console, began, labelled_by)
 
 
 def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> TrainFolder:
@@ -120,23 +132,19 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
 
 
 def _train(
-    config: TrainConfig, base: Base, folder: TrainFolder, build: Callable[[Job], Any], console: Console, began: float
+    config: TrainConfig,
+    base: Base,
+    folder: TrainFolder,
+    build: Callable[[Job], Any],
+    console: Console,
+    began: float,
+    labelled_by: Callable[[], Origin] | None,
 ) -> TrainResult:
-    from train.arguments import trl_arguments
     from train.callbacks import StopSwitch, forget_after
 
     method = method_of(config)
-    cpu = uses_cpu(config)
-    precision = precision_of(config, cpu=cpu)
-    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
-    for line in data.lines():
-        console.say(line)
-    folder.note({
-        "method": method.value, "data": data.facts(), "origin": origin_of(data.source.location).as_json(),
-        "device": {"cpu": cpu, "precision": precision.value},
-    })  # fmt: skip
-    arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
-    trainer = build(Job(config, base, data, arguments, adapter_of(config)))
+    with _withdrawn_if_refused(folder):
+        trainer, data = _built(config, base, folder, build, console, labelled_by)
     checkpoint = folder.last_checkpoint()
     if checkpoint is not None:
         console.say(f"going on from {checkpoint.name}")
@@ -161,6 +169,34 @@ def _train(
         trainer.accelerator.wait_for_everyone()  # a process whose peer is gone while it still talks is aborted
         trainer.accelerator.end_training()
     return result
+
+
+def _built(
+    config: TrainConfig,
+    base: Base,
+    folder: TrainFolder,
+    build: Callable[[Job], Any],
+    console: Console,
+    labelled_by: Callable[[], Origin] | None,
+) -> tuple[Any, Prepared]:
+    """Make the data ready, write down what is known before the first step, and build the trainer."""
+    from train.arguments import trl_arguments
+
+    method = method_of(config)
+    cpu = uses_cpu(config)
+    precision = precision_of(config, cpu=cpu)
+    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
+    for line in data.lines():
+        console.say(line)
+    origin = labelled_by() if labelled_by else origin_of(data.source.location)
+    folder.note({
+        "method": method.value, "data": data.facts(), "origin": origin.as_json(),
+        "licence": licence_of(Path(base.source.location) / "README.md"),
+        "judge_card": judge_card_of(data.source.location) if labelled_by is None else None,
+        "device": {"cpu": cpu, "precision": precision.value},
+    })  # fmt: skip
+    arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
+    return build(Job(config, base, data, arguments, adapter_of(config))), data
 
 
 def _fit(
@@ -217,6 +253,15 @@ def _recorded(folder: TrainFolder) -> TrainResult:
         Method(said["method"]), folder.path, said["metrics"], said["steps"], said["seconds"], said["rows"],
         said["held_out"],
     )  # fmt: skip
+
+
+@contextmanager
+def _withdrawn_if_refused(folder: TrainFolder) -> Iterator[None]:
+    try:
+        yield
+    except TenetError:
+        folder.withdraw()
+        raise
 
 
 @contextmanager

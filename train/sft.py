@@ -26,6 +26,17 @@ class Trainer(ByLength, SFTTrainer):  # type: ignore[misc]
         """Write nothing."""
 
 
+def joined(config: SftConfig) -> dict[str, Any]:
+    """Give TRL's arguments for sequences that hold several demonstrations.
+
+    Packing (best fit, no demonstration cut) needs the length to fill, and takes the column `length` away that batches are
+    sorted by.
+    """
+    if config.packing:
+        return {"packing": True, "max_length": config.max_length, "train_sampling_strategy": "random"}
+    return {"padding_free": True} if config.padding_free else {}
+
+
 def train_sft(
     config: SftConfig, *, console: Console | None = None, resume: bool = False, command: str | None = None
 ) -> TrainResult:
@@ -34,7 +45,7 @@ def train_sft(
     def build(job: Job) -> Trainer:
         return Trainer(
             model=job.base.source.location,
-            args=Arguments(**job.arguments),
+            args=Arguments(**{**job.arguments, **joined(config)}),
             train_dataset=job.data.train,
             eval_dataset=job.data.test,
             processing_class=job.base.tokenizer,

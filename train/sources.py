@@ -23,6 +23,8 @@ FORMATS: Final[Mapping[Method, tuple[str, ...]]] = {
     Method.SFT: ("sft",),
     Method.REWARD: ("trl-preference", "reward"),
     Method.DPO: ("trl-preference", "reward"),
+    Method.KTO: ("trl-unpaired", "trl-preference", "reward"),
+    Method.ONLINE_DPO: ("trl-preference", "trl-unpaired", "reward", "sft"),
 }
 """Which formats of `tenet export` each method reads, the first that is there."""
 
@@ -30,8 +32,17 @@ NEEDED: Final[Mapping[Method, tuple[frozenset[str], ...]]] = {
     Method.SFT: (frozenset({"messages"}), frozenset({"prompt", "completion"}), frozenset({"text"})),
     Method.REWARD: (frozenset({"chosen", "rejected"}),),
     Method.DPO: (frozenset({"chosen", "rejected"}),),
+    Method.KTO: (frozenset({"prompt", "completion", "label"}), frozenset({"chosen", "rejected"})),
+    Method.ONLINE_DPO: (frozenset({"prompt"}), frozenset({"chosen", "rejected"})),
 }
-USED: Final = ("prompt", "chosen", "rejected", "p_chosen", "weight", "judge_margin", "messages", "completion", "text")
+_PAIRS: Final = ("prompt", "chosen", "rejected", "p_chosen", "weight")
+_RATED: Final = ("prompt", "completion", "label", "p_good", "weight")
+_LOOKED_AT: Final[Mapping[Method, tuple[str, ...]]] = {
+    Method.SFT: ("messages", "prompt", "completion", "text"),
+    Method.REWARD: (*_PAIRS, "judge_margin"),
+    Method.DPO: _PAIRS,
+    Method.ONLINE_DPO: ("prompt", "chosen", "rejected", "completion"),
+}
 
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv"}
 _HELD_OUT: Final = ("test", "validation", "eval")
@@ -72,7 +83,8 @@ def open_source(config: TrainConfig, method: Method, cache: Path) -> Source:
         train = train.select(range(min(config.limit, len(train))))
     if len(train) == 0:
         raise InvalidInput(f"{config.data}: the split {config.split} has no rows", [])
-    return Source(config.data, location, _used(train), None if test is None else _used(test), notes)
+    test = None if test is None else _used(test, method)
+    return Source(config.data, location, _used(train, method), test, notes)
 
 
 def locate(data: str, method: Method) -> Path | None:
@@ -183,12 +195,26 @@ def _check_columns(rows: Dataset, method: Method, name: str) -> tuple[str, ...]:
             f"{name}: not a data set for tenet train {method}",
             [Problem(f"needed: {ways}; there is: {', '.join(there) or 'nothing'}", hint=_other_method(there))],
         )
-    notes = []
     if "margin" in there and method is Method.REWARD:
-        notes.append(
-            "the column margin is left out (TRL would subtract it in the loss); labels are read from p_chosen. To have "
-            "it subtracted, call it judge_margin and say --set labels=hard --set margin=judge"
+        cure = (
+            "say how sure a label is in p_chosen and remove the column; or, to have it subtracted, call it judge_margin and say "
+            "--set labels=hard --set margin=judge"
         )
+        raise InvalidInput(
+            f"{name}: a column that TRL would act on unasked",
+            [Problem("column margin: TRL's reward loss subtracts it from the difference of the rewards", hint=cure)],
+        )
+    if method is Method.SFT and {"prompt", "completion", "label"} <= set(there):
+        cure = "train on it with tenet train kto; or keep the rows whose label is true and drop the column"
+        raise InvalidInput(
+            f"{name}: not a data set for tenet train sft",
+            [
+                Problem(
+                    "column label: responses that are good or not, and the bad ones would be imitated too", hint=cure
+                )
+            ],
+        )
+    notes = []
     if "tools" in there:
         notes.append("the column tools is left out: conversations are rendered without tools")
     return tuple(notes)
@@ -199,8 +225,10 @@ def _other_method(there: Sequence[str]) -> str:
     return f"it fits tenet train {' or '.join(fits)}" if fits else "rename its columns"
 
 
-def _used(rows: Dataset) -> Dataset:
-    return rows.select_columns([name for name in USED if name in rows.column_names])
+def _used(rows: Dataset, method: Method) -> Dataset:
+    """The columns that the method reads."""
+    kto = _PAIRS if "chosen" in rows.column_names else _RATED
+    return rows.select_columns([name for name in _LOOKED_AT.get(method, kto) if name in rows.column_names])
 
 
 def digests(location: Path | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,12 +19,17 @@ from train.rows import (
     Demonstration,
     Messages,
     Pair,
+    Question,
+    Rated,
     Reason,
     Text,
+    Usable,
     contents,
     control_pattern,
     demonstration_of,
     pair_of,
+    question_of,
+    rated_of,
 )
 
 IGNORED = -100
@@ -90,6 +95,25 @@ class Encoder:
         rows = _rows(batch)
         return _columns(self._each(rows, demonstration_of, self._demonstration_records, _no_demonstration))
 
+    def rated(self, batch: Batch) -> Columns:
+        """Tokenise responses that are good or not.
+
+        Returns:
+            Columns `prompt_ids`, `completion_ids`, `p_good`, `weight`, `length`, `prompt_key` and `reason` ("" where
+            usable).
+        """
+        return _columns(self._each(_rows(batch), rated_of, self._rated_records, _no_rating))
+
+    def questions(self, batch: Batch) -> Columns:
+        """Count the tokens of prompts, answers not included.
+
+        A text is a user's turn where the model has a chat template, unless answers beside it are texts too.
+
+        Returns:
+            Columns `prompt`, `length`, `prompt_key` and `reason` ("" where usable).
+        """
+        return _columns(self._each(_rows(batch), self._question, self._question_records, _no_question))
+
     @property
     def marks_assistant(self) -> bool:
         """Whether the chat template marks what the assistant says, so that nothing else is learnt."""
@@ -127,12 +151,11 @@ class Encoder:
         except _template_errors():
             return refused(Reason.TEMPLATE)
 
-    def _screened(self, row: Pair | Demonstration | Reason) -> Pair | Demonstration | Reason:
+    def _screened(self, row: Usable | Reason) -> Usable | Reason:
         """Refuse messages that spell a control token; a plain text may, for its author rendered it so."""
         if isinstance(row, Reason) or self._control is None:
             return row
-        both = (row.chosen, row.rejected) if isinstance(row, Pair) else (row.completion,)
-        texts = (row.prompt, *both)
+        texts = [getattr(row, field.name) for field in fields(row)]
         spoken = "\n".join(contents(text) for text in texts if isinstance(text, list))
         return Reason.CONTROL_TOKENS if self._control.search(spoken) else row
 
@@ -157,6 +180,42 @@ class Encoder:
             "p_chosen": pair.p, "weight": pair.weight, "length": length, "flipped": pair.flipped,
             "prompt_key": _key(pair.prompt), "reason": reason,
         }  # fmt: skip
+
+    def _rated_records(self, rows: list[Rated]) -> list[Record]:
+        prompts = self._ids([row.prompt for row in rows], opened=True)
+        wholes = self._ids([_joined(row.prompt, self._ended(row.completion)) for row in rows])
+        return [self._rated_record(*row) for row in zip(rows, prompts, wholes, strict=True)]
+
+    def _rated_record(self, row: Rated, prompt: list[int], whole: list[int]) -> Record:
+        cut = _shared(prompt, whole)
+        over_long = len(whole) > self.max_length
+        reason = Reason.OVER_LONG.value if over_long else "" if len(whole) > cut else Reason.NO_TARGET.value
+        return {
+            "prompt_ids": prompt[:cut], "completion_ids": whole[cut:], "p_good": row.p_good, "weight": row.weight,
+            "length": len(whole), "prompt_key": _key(row.prompt), "reason": reason,
+        }  # fmt: skip
+
+    def _question(self, row: Record) -> Question | Reason:
+        found = question_of(row)
+        rendered = any(isinstance(row.get(name), str) for name in ("chosen", "completion"))
+        if (
+            isinstance(found, Question)
+            and isinstance(found.prompt, str)
+            and self.tokenizer.chat_template
+            and not rendered
+        ):
+            return Question([{"role": "user", "content": found.prompt}])
+        return found
+
+    def _question_records(self, rows: list[Question]) -> list[Record]:
+        lengths = [len(ids) for ids in self._ids([row.prompt for row in rows], opened=True)]
+        return [
+            {
+                "prompt": row.prompt, "length": length, "prompt_key": _key(row.prompt),
+                "reason": Reason.OVER_LONG.value if length > self.max_length else "",
+            }
+            for row, length in zip(rows, lengths, strict=True)
+        ]  # fmt: skip
 
     def _demonstration_records(self, shown: list[Demonstration]) -> list[Record]:
         return [self._demonstration_record(one) for one in shown]
@@ -248,6 +307,17 @@ def _no_pair(reason: Reason) -> Record:
 
 def _no_demonstration(reason: Reason) -> Record:
     return {"input_ids": [], "labels": [], "length": 0, "prompt_key": "", "reason": reason.value}
+
+
+def _no_rating(reason: Reason) -> Record:
+    return {
+        "prompt_ids": [], "completion_ids": [], "p_good": 0.5, "weight": 0.0, "length": 0, "prompt_key": "",
+        "reason": reason.value,
+    }  # fmt: skip
+
+
+def _no_question(reason: Reason) -> Record:
+    return {"prompt": None, "length": 0, "prompt_key": "", "reason": reason.value}
 
 
 def _rows(batch: Batch) -> list[Record]:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generate.export.frontmatter import front_matter, licence_of
+from generate.export.frontmatter import front_matter
 from generate.export.markdown import bullet, code, inline, table
 from generate.report.words import between, percent, plural
 from tenet.ids import Json
+from tenet.licence import licence_of
 from tenet.runs import atomic
 
 if TYPE_CHECKING:

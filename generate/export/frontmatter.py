@@ -9,9 +9,7 @@ licence is the user's to choose: one already chosen in the card that is there is
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tenet.ids import Json
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
 TAGS: Final = ("preference", "rlaif", "constitutional-ai", "synthetic", "trl", "tenet")
 _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_LICENCE: Final = re.compile(r"^license:[ \t]*(\S.*)$", re.MULTILINE)
-_HEAD: Final = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 
 
 def front_matter(
@@ -45,15 +41,6 @@ def front_matter(
         f"tenet: {_json(dict(provenance))}",
     ]
     return "\n".join(["---", *lines, "---", ""])
-
-
-def licence_of(card: Path) -> str | None:
-    """Return the licence that an existing card names at its head, as it stands; None if it names none."""
-    if not card.is_file():
-        return None
-    head = _HEAD.match(card.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n"))
-    found = _LICENCE.search(head[1]) if head else None
-    return found[1].strip() if found else None
 
 
 def size_category(rows: int) -> str:

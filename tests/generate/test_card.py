@@ -8,8 +8,9 @@ from pathlib import Path
 
 from generate.export import ExportReport, export_dataset
 from generate.export.card import body, write_card
-from generate.export.frontmatter import licence_of, size_category
+from generate.export.frontmatter import size_category
 from generate.export.markdown import code, inline
+from tenet.licence import licence_of
 from tests.generate.export_example import revisions, rows, source
 from tests.generate.report_example import example_data
 

@@ -180,11 +180,11 @@ def test_wrong_columns_name_what_is_there(tmp_path: Path) -> None:
     assert "tenet train sft" in said
 
 
-def test_a_margin_column_is_not_subtracted(tmp_path: Path) -> None:
+def test_a_margin_column_is_refused_where_trl_would_subtract_it(tmp_path: Path) -> None:
     data = write_jsonl(tmp_path / "pairs.jsonl", [{**row, "margin": 2.0} for row in pair_rows(3)])
-    source = open_source(config_for(data), Method.REWARD, tmp_path / "cache")
-    assert "margin" not in source.train.column_names
-    assert "margin" in source.notes[0]
+    with pytest.raises(InvalidInput, match="column margin"):
+        open_source(config_for(data), Method.REWARD, tmp_path / "cache")
+    assert "margin" not in open_source(config_for(data), Method.DPO, tmp_path / "cache").train.column_names
 
 
 def test_splits_that_are_not_there(tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""Trains a policy by online DPO, on TRL's experimental trainer: two answers a prompt, drawn as the policy learns.
+
+TRL dropped its judges after 1.0, and takes a reward for each answer instead; the one with the larger reward is chosen, the first
+of a tie. `JudgeRewards` gives it P(this answer is better than the other) of a judge that is asked in both orders. TRL's loss then
+knows the order alone: the probability itself, and how sure the judge was, are lost. Where they should count, draw and judge in
+rounds (`tenet generate`, then `tenet train dpo`), whose soft labels keep them.
+
+The seams: TRL hands a reward function all prompts and completions of a batch, the first half the first answers and the second half
+the second ones to the same prompts; it has no loss on held-out rows. The trainer itself is `train.online_trainer`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from judges.pairwise import PairwiseJudge
+from tenet.console import Console
+from tenet.ids import Json, content_id
+from tenet.records import Finish, Message, Prompt, Sample
+from train.config import OnlineDpoConfig
+from train.folder import read_record
+from train.judged import JudgedBy
+from train.preflight import require_reward_model
+from train.provenance import Origin
+from train.session import Job, TrainResult, run_training
+from train.winrate import Duel, judgements_of, summed_up
+
+if TYPE_CHECKING:
+    from engines.base import Engine
+
+_POLICY: Final = "policy"
+
+
+class JudgeRewards:
+    """A reward function for TRL: P(this answer is better than the other one to its prompt), by a judge asked in both orders.
+
+    A pair without an opinion is a tie, counted in `undecided`.
+    """
+
+    __name__ = "judge"
+
+    def __init__(self, judge: PairwiseJudge) -> None:
+        self.judge = judge
+        self.pairs = 0
+        self.undecided = 0
+
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float]:
+        """Prefer within pairs.
+
+        Args:
+            prompts: (2 * pairs,) texts or conversations, the second half equal to the first.
+            completions: (2 * pairs,) texts or lists of one message; the second half answers the prompts of the first.
+
+        Returns:
+            (2 * pairs,) probabilities, the two of a pair adding up to 1.
+        """
+        half = len(prompts) // 2
+        duels = [
+            _duel(place, *one)
+            for place, one in enumerate(zip(prompts, completions[:half], completions[half:], strict=False))
+        ]
+        judged = [duel for duel in duels if duel.judged]
+        found = summed_up(duels, judgements_of(self.judge, judged, Console(quiet=True)), self.judge).p
+        first = [found.get((duel.prompt.id, duel.trained.index)) for duel in duels]
+        self.pairs += half
+        self.undecided += sum(p is None for p in first)
+        known = [0.5 if p is None else p for p in first]
+        return [*known, *(1.0 - p for p in known)]
+
+
+def _duel(place: int, prompt: Any, first: Any, second: Any) -> Duel:
+    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    asked = Prompt.of(Message(turn["role"], turn["content"]) for turn in turns)
+    return Duel(asked, trained=_sample(asked, place, "first", first), base=_sample(asked, place, "second", second))
+
+
+def _sample(prompt: Prompt, place: int, which: str, completion: Any) -> Sample:
+    text = completion if isinstance(completion, str) else completion[0]["content"]
+    name = content_id("online", prompt.id, place, which)
+    return Sample(name, prompt.id, place, text.strip(), _POLICY, Finish.STOP)
+
+
+def train_online_dpo(
+    config: OnlineDpoConfig, *, console: Console | None = None, resume: bool = False, command: str | None = None
+) -> TrainResult:
+    """Train a policy by online DPO.
+
+    Raises what `train.session.run_training` raises, and JudgeUnfit for a judge that does not answer by label.
+    """
+    with ExitStack() as held:
+        rewards: list[JudgeRewards] = []
+
+        def labelled_by() -> Origin:
+            if config.judge is None:
+                return _origin_of_rewards(config.reward or "")
+            rewards.append(JudgeRewards(held.enter_context(opened_judge(config.judge, config.seed))))
+            judge = rewards[0].judge
+            return Origin(
+                judge=judge.fingerprint, principles=judge.constitution.digest, principles_file=judge.constitution.name
+            )
+
+        def build(job: Job) -> Any:
+            from train.online_trainer import Arguments, OnlineTrainer
+
+            loaded = {**(job.arguments["model_init_kwargs"] or {}), "dtype": "float32", "device_map": None}
+            arguments = Arguments(
+                **{**job.arguments, "max_length": config.max_length, "model_init_kwargs": loaded},
+                beta=[config.beta],
+                max_new_tokens=config.max_tokens,
+                temperature=config.temperature,
+                top_p=config.top_p,
+                missing_eos_penalty=config.missing_eos_penalty,
+            )
+            return OnlineTrainer(
+                model=job.base.source.location,
+                reward_funcs=rewards[0] if rewards else config.reward,
+                args=arguments,
+                train_dataset=job.data.train,
+                processing_class=job.base.tokenizer,
+                peft_config=job.adapter,
+            )
+
+        if config.reward is not None:
+            require_reward_model(config.reward)
+        return run_training(config, build, console=console, resume=resume, command=command, labelled_by=labelled_by)
+
+
+@contextmanager
+def opened_judge(asked: JudgedBy, seed: int) -> Iterator[PairwiseJudge]:
+    """Open a judge on its engine, and close the engine afterwards.
+
+    Raises:
+        MissingInput, InvalidInput: its model or its principles are not to be had.
+    """
+    from constitution.load import load
+    from engines.registry import create_engine
+
+    constitution = load(asked.principles)
+    engine: Engine = create_engine(
+        asked.engine,
+        asked.model,
+        chat_template_kwargs=asked.chat_template_kwargs,
+        prefill=asked.prefill,
+        options=asked.options,
+    )
+    try:
+        yield PairwiseJudge(engine, constitution, asked.mode, seed=seed, min_label_mass=asked.min_label_mass)
+    finally:
+        engine.close()
+
+
+def _origin_of_rewards(folder: str) -> Origin:
+    """Where the labels of a reward model came from, if it is one that Tenet trained."""
+    record: Mapping[str, Json] | None = read_record(Path(folder)) if Path(folder).is_dir() else None
+    origin = (record or {}).get("origin")
+    return Origin.of_json(origin) if isinstance(origin, Mapping) else Origin()
