@@ -120,7 +120,7 @@ class SoftDPOTrainer(PairTrainer, DPOTrainer):  # type: ignore[misc]
         return outputs, sequence_logps(token_logps(outputs.logits, ids[:, first - 1 :]), mask[:, first - 1 :])
 
     def _small(self, model: Any, inputs: Batch) -> bool:
-        """Whether plain logits fit: on a CPU they take two thirds of the time of TRL's fused head, and more memory."""
+        """Whether plain logits fit: on a CPU they take about half the time of TRL's fused head."""
         ids, mask = inputs["input_ids"], inputs["completion_mask"]
         first = int(mask.argmax(dim=1).min())
         places = ids[:, first:].numel()
