@@ -22,12 +22,12 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
+from math import nan, sqrt
 from pathlib import Path
-from typing import Final
-
-import numpy as np
+from statistics import fmean, stdev
+from typing import Any, Final
 
 from pocket import POLICY_PATH, oracle
 from pocket.demo import BATCH, BETA, MAX_TOKENS, WARMUP
@@ -38,15 +38,22 @@ from tenet.ids import Json
 from tenet.intervals import wilson
 
 TUNING_SEED: Final = 0
-ARMS: Final = ("hard", "soft", "same p", "truth")
+COMPARED: Final = ("hard", "soft")
+CONTROLS: Final = ("same p", "truth")
+ARMS: Final = (*COMPARED, *CONTROLS)
 METHODS: Final = ("reward", "dpo")
-RATES: Final = {"reward": (1e-4, 3e-4, 1e-3), "dpo": (1e-4, 3e-4, 1e-3)}
+RATES: Final = {"reward": (1e-4, 3e-4, 1e-3), "dpo": (2e-4, 5e-4, 1e-3)}
 MEAN_Q: Final = 0.75
 SETS: Final = {"train": 400, "choose": 150, "measure": 250}
 """Prompts to learn from, to choose learning rates on and to measure on; each is answered `ANSWERS` times by the base."""
 ANSWERS: Final = 4
 DRAWS: Final = 2
 """Answers of a trained policy to each held-out prompt."""
+WHAT: Final = {
+    "reward": "Reward model: accuracy on held-out pairs that the oracle decides",
+    "dpo": "DPO: share of answers to held-out prompts that have the attribute",
+}
+MORE: Final = {"reward": ("log_loss",), "dpo": ("kl", "words")}
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,27 @@ def _row(prompt: str, chosen: str, rejected: str, p: float) -> dict[str, Json]:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What one training came to. `value` is the reward model's accuracy or the policy's rate; `count` the prompts that it rests on."""
+
+    method: str
+    labels: str
+    seed: int
+    rate: float
+    value: float
+    count: int
+    cpu: float = 0.0
+    log_loss: float | None = None
+    kl: float | None = None
+    words: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The value with its 95 % interval."""
+        return "{:.3f} [{:.3f}, {:.3f}]".format(self.value, *wilson(self.value, self.count))
+
+
+@dataclass(frozen=True)
 class Bench:
     """Where a regime's trainings lie, and how they are told apart."""
 
@@ -152,20 +180,18 @@ class Bench:
     setting: Setting
     console: Console
 
-    def measure(self, method: str, arm: str, seed: int, rate: float) -> dict[str, Json]:
+    def measure(self, method: str, arm: str, seed: int, rate: float) -> Measured:
         """Train one arm and measure it; what was measured before is read back."""
         folder = self.folder(seed)
         out = folder / method / f"{arm.replace(' ', '-')}-{rate:g}"
         kept = out / "measured.json"
         if kept.is_file():
-            found: dict[str, Json] = json.loads(kept.read_text(encoding="utf-8"))
-            return found
+            return Measured(**json.loads(kept.read_text(encoding="utf-8")))
         began = time.process_time()
-        run = self._reward if method == "reward" else self._dpo
-        found = {"method": method, "labels": arm, "seed": seed, "rate": rate, **run(folder, arm, seed, rate, out)}
-        found["cpu"] = round(time.process_time() - began, 1)
-        kept.write_text(json.dumps(found), encoding="utf-8")
-        print(json.dumps(found), file=self.console.err, flush=True)
+        numbers = (self._reward if method == "reward" else self._dpo)(folder, arm, seed, rate, out)
+        found = Measured(method, arm, seed, rate, cpu=round(time.process_time() - began, 1), **numbers)
+        kept.write_text(json.dumps(asdict(found)), encoding="utf-8")
+        print(found, file=self.console.err, flush=True)
         return found
 
     def folder(self, seed: int) -> Path:
@@ -179,7 +205,7 @@ class Bench:
             "epochs": self.setting.epochs, "batch_size": BATCH, "learning_rate": rate, "warmup": WARMUP,
         }  # fmt: skip
 
-    def _reward(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Json]:
+    def _reward(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Any]:
         from tenet.config import make_config
         from train.config import RewardConfig
         from train.reward import train_reward
@@ -192,22 +218,23 @@ class Bench:
             "count": self._prompts(folder),
         }
 
-    def _dpo(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Json]:
+    def _dpo(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Any]:
         from tenet.config import make_config
         from train.config import DpoConfig
         from train.dpo import train_dpo
 
-        values = {**self._shared(folder, arm, seed, rate, out), "beta": BETA}
-        metrics = train_dpo(make_config(values, DpoConfig), console=self.console, resume=True).metrics
+        values = {**self._shared(folder, arm, seed, rate, out), "beta": BETA, "eval_share": 0.0}
+        values["data"] = str(Path(str(values["data"])) / "train.jsonl")
+        train_dpo(make_config(values, DpoConfig), console=self.console, resume=True)
         prompts = self.work / ("choose.jsonl" if seed == TUNING_SEED else "measure.jsonl")
-        return {"accuracy": metrics["eval_pair_accuracy"], **policy_numbers(out, prompts, self.setting.attribute, seed)}
+        return policy_numbers(out, prompts, self.setting.attribute, seed)
 
     def _prompts(self, folder: Path) -> int:
         rows = (folder / "data" / "hard" / "test.jsonl").read_text(encoding="utf-8").splitlines()
         return len({str(json.loads(row)["prompt"]) for row in rows})
 
 
-def policy_numbers(model: Path, prompts: Path, attribute: str, seed: int) -> dict[str, Json]:
+def policy_numbers(model: Path, prompts: Path, attribute: str, seed: int) -> dict[str, Any]:
     """Let a policy answer held-out prompts: the rate of the attribute by the oracle, words a response, KL to the base."""
     from engines.base import SamplingParams
     from engines.registry import create_engine
@@ -259,106 +286,82 @@ def kl_to_base(model: Path, answers: Sequence[tuple[str, str]]) -> float:
     return total / len(answers)
 
 
-def best_rates(bench: Bench, method: str, arms: Sequence[str]) -> tuple[dict[str, float], list[dict[str, Json]]]:
-    """The best learning rate of each arm on the tuning seed, and all that was tried."""
-    tried = [bench.measure(method, arm, TUNING_SEED, rate) for arm in arms for rate in RATES[method]]
-    best = {
-        arm: float(
-            str(max((row for row in tried if row["labels"] == arm), key=lambda row: float(str(row["value"])))["rate"])
-        )
-        for arm in arms
-    }
-    return best, tried
+def choose_rates(bench: Bench, method: str) -> tuple[dict[str, float], list[Measured]]:
+    """The best learning rate of each arm on the tuning seed, and all that was tried; controls take that of `hard`."""
+    tried = [bench.measure(method, arm, TUNING_SEED, rate) for arm in COMPARED for rate in RATES[method]]
+    best = {arm: max((one for one in tried if one.labels == arm), key=lambda one: one.value).rate for arm in COMPARED}
+    return {**dict.fromkeys(CONTROLS, best["hard"]), **best}, tried
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean of a few seeds with Student's 95 % interval."""
     from scipy.stats import t
 
-    mean = float(np.mean(values))
+    mean = fmean(values)
     if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    reach = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+        return mean, nan, nan
+    reach = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
     return mean, mean - reach, mean + reach
 
 
-def run(work: Path, setting: Setting, args: argparse.Namespace, console: Console) -> None:
-    """One regime from the answers to the tables."""
+@dataclass(frozen=True)
+class Results:
+    """All numbers of one regime. `right` is the share of right labels by seed; the others are by method."""
+
+    setting: Setting
+    seeds: tuple[int, ...]
+    arms: tuple[str, ...]
+    right: dict[int, float] = field(default_factory=dict)
+    rates: dict[str, dict[str, float]] = field(default_factory=dict)
+    tried: dict[str, list[Measured]] = field(default_factory=dict)
+    rows: dict[str, list[Measured]] = field(default_factory=dict)
+
+    def show(self, method: str, console: Console) -> None:
+        """Print what one method came to: seeds by arms; then means, differences over seeds, and the rates that were tried."""
+        cells = {(one.seed, one.labels): one for one in self.rows[method]}
+        gaps = {arm: [cells[seed, arm].value - cells[seed, "hard"].value for seed in self.seeds] for arm in self.arms}
+        one = self.setting
+        rows: list[list[Json]] = [
+            [
+                seed,
+                f"{self.right[seed]:.3f}",
+                *(cells[seed, arm].shown for arm in self.arms),
+                f"{gaps['soft'][place]:+.3f}",
+            ]
+            for place, seed in enumerate(self.seeds)
+        ]
+        title = f"{WHAT[method]} ({one.attribute}, {one.pairs} pairs, {one.epochs:g} epochs)"
+        console.table(["seed", "labels right", *self.arms, "soft - hard"], rows, title=title)
+        rows = []
+        for arm in self.arms:
+            own = [cells[seed, arm] for seed in self.seeds]
+            ahead = [f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]" for mean, low, high in [t_interval(gaps[arm])]]
+            wins = f"{sum(gap > 0 for gap in gaps[arm])} of {len(self.seeds)}"
+            more = [f"{fmean(getattr(each, name) for each in own):.3f}" for name in MORE[method]]
+            grid = ", ".join(f"{each.value:.3f}" for each in self.tried[method] if each.labels == arm)
+            mean = f"{fmean(each.value for each in own):.3f}"
+            against = [None, None] if arm == "hard" else [*ahead, wins]
+            rows.append([arm, mean, *against, *more, f"{self.rates[method][arm]:g}", grid])
+        tried = ", ".join(f"{rate:g}" for rate in RATES[method])
+        columns = ["labels", "mean", "minus hard, over seeds", "ahead", *MORE[method], "rate", f"seed 0 at {tried}"]
+        console.table(columns, rows)
+
+
+def run(work: Path, setting: Setting, seeds: Sequence[int], arms: Sequence[str], methods: Sequence[str]) -> Results:
+    """One regime, from the answers to what every training came to."""
     sets = decided_pairs(work, setting.attribute)
+    found = Results(setting, tuple(seeds), tuple(arms))
     with (work / "log.txt").open("a", encoding="utf-8") as log:
         bench = Bench(work, setting, Console(quiet=True, err=log))
-        right = {
-            seed: write_arms(bench.folder(seed), sets["train"], sets["choose" if seed == TUNING_SEED else "measure"], setting.pairs, seed)
-            for seed in (TUNING_SEED, *args.seeds)
-        }  # fmt: skip
-        found: dict[str, Json] = {"setting": vars(setting), "labels_right": {str(k): v for k, v in right.items()}}
-        for method in args.methods:
-            rates, tried = best_rates(bench, method, args.arms)
-            rows = [bench.measure(method, arm, seed, rates[arm]) for seed in args.seeds for arm in args.arms]
-            found[method] = {"rates": rates, "tried": tried, "rows": rows}
-            if not args.json:
-                show(method, setting, rates, tried, rows, args, console)
-    if args.json:
-        console.data(found)
-
-
-WHAT: Final = {
-    "reward": "Reward model: accuracy on held-out pairs that the oracle decides",
-    "dpo": "DPO: share of answers to held-out prompts that have the attribute",
-}
-MORE: Final = {"reward": ("log_loss",), "dpo": ("accuracy", "kl", "words")}
-
-
-def show(
-    method: str, setting: Setting, rates: dict[str, float], tried: Sequence[dict[str, Json]], rows: Sequence[dict[str, Json]],
-    args: argparse.Namespace, console: Console,
-) -> None:  # fmt: skip
-    """Print what one method came to: seeds by arms, means with intervals over seeds, and the learning rates that were tried."""
-    cells = {(int(str(row["seed"])), str(row["labels"])): row for row in rows}
-    title = f"{WHAT[method]} ({setting.attribute}, {setting.pairs} pairs, {setting.epochs:g} epochs)"
-    gaps = {arm: [_gap(cells, seed, arm) for seed in args.seeds] for arm in args.arms if arm != "hard"}
-    console.table(
-        ["seed", *args.arms, "soft - hard"],
-        [
-            [seed, *(_rate(cells[seed, arm]) for arm in args.arms), f"{gaps['soft'][place]:+.3f}"]
-            for place, seed in enumerate(args.seeds)
-        ],
-        title=title,
-    )
-    summary: list[list[Json]] = []
-    for arm in args.arms:
-        own = [cells[seed, arm] for seed in args.seeds]
-        wins = None if arm == "hard" else f"{sum(gap > 0 for gap in gaps[arm])} of {len(args.seeds)}"
-        over = None if arm == "hard" else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*t_interval(gaps[arm]))
-        more = [f"{np.mean([float(str(row[name])) for row in own]):.3f}" for name in MORE[method]]
-        grid = ", ".join(f"{float(str(one['value'])):.3f}" for one in tried if one["labels"] == arm)
-        summary.append([arm, f"{_mean(own):.3f}", over, wins, *more, f"{rates[arm]:g}", grid])
-    steps = ", ".join(f"{rate:g}" for rate in RATES[method])
-    console.table(
-        [
-            "labels",
-            "mean",
-            "minus hard, 95 % over seeds",
-            "ahead of hard",
-            *MORE[method],
-            "rate",
-            f"on seed 0 at {steps}",
-        ],
-        summary,
-    )
-
-
-def _mean(rows: Sequence[dict[str, Json]]) -> float:
-    return float(np.mean([float(str(row["value"])) for row in rows]))
-
-
-def _gap(cells: dict[tuple[int, str], dict[str, Json]], seed: int, arm: str) -> float:
-    return float(str(cells[seed, arm]["value"])) - float(str(cells[seed, "hard"]["value"]))
-
-
-def _rate(row: dict[str, Json]) -> str:
-    value = float(str(row["value"]))
-    return "{:.3f} [{:.3f}, {:.3f}]".format(value, *wilson(value, float(str(row["count"]))))
+        for seed in (TUNING_SEED, *seeds):
+            held_out = sets["choose" if seed == TUNING_SEED else "measure"]
+            found.right[seed] = write_arms(bench.folder(seed), sets["train"], held_out, setting.pairs, seed)
+        for method in methods:
+            found.rates[method], found.tried[method] = choose_rates(bench, method)
+            found.rows[method] = [
+                bench.measure(method, arm, seed, found.rates[method][arm]) for arm in arms for seed in seeds
+            ]
+    return found
 
 
 def main() -> None:
@@ -368,15 +371,22 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=256)
     parser.add_argument("--epochs", type=float, default=4.0)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="N")
-    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS, metavar="NAME")
+    parser.add_argument("--controls", nargs="*", default=list(CONTROLS), choices=CONTROLS, metavar="NAME")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--work", type=Path, help="keep what is made here, and go on with what is there")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    console = Console(json=args.json)
     with tempfile.TemporaryDirectory() as scratch:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        run(work, Setting(args.attribute, args.pairs, args.epochs), args, Console(json=args.json))
+        arms = [*COMPARED, *(arm for arm in CONTROLS if arm in args.controls)]
+        found = run(work, Setting(args.attribute, args.pairs, args.epochs), args.seeds, arms, args.methods)
+    if args.json:
+        console.data(asdict(found))
+        return
+    for method in args.methods:
+        found.show(method, console)
 
 
 if __name__ == "__main__":
