@@ -338,7 +338,7 @@ class Results:
             ahead = [f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]" for mean, low, high in [t_interval(gaps[arm])]]
             wins = f"{sum(gap > 0 for gap in gaps[arm])} of {len(self.seeds)}"
             more = [f"{fmean(getattr(each, name) for each in own):.3f}" for name in MORE[method]]
-            grid = ", ".join(f"{each.value:.3f}" for each in self.tried[method] if each.labels == arm)
+            grid = ", ".join(f"{each.value:.3f}" for each in self.tried[method] if each.labels == arm) or None
             mean = f"{fmean(each.value for each in own):.3f}"
             against = [None, None] if arm == "hard" else [*ahead, wins]
             rows.append([arm, mean, *against, *more, f"{self.rates[method][arm]:g}", grid])
@@ -347,8 +347,10 @@ class Results:
         console.table(columns, rows)
 
 
-def run(work: Path, setting: Setting, seeds: Sequence[int], arms: Sequence[str], methods: Sequence[str]) -> Results:
-    """One regime, from the answers to what every training came to."""
+def run(
+    work: Path, setting: Setting, seeds: Sequence[int], arms: Sequence[str], methods: Sequence[str], rate: float | None
+) -> Results:
+    """One regime, from the answers to what every training came to; with `rate` no learning rate is chosen."""
     sets = decided_pairs(work, setting.attribute)
     found = Results(setting, tuple(seeds), tuple(arms))
     with (work / "log.txt").open("a", encoding="utf-8") as log:
@@ -357,7 +359,9 @@ def run(work: Path, setting: Setting, seeds: Sequence[int], arms: Sequence[str],
             held_out = sets["choose" if seed == TUNING_SEED else "measure"]
             found.right[seed] = write_arms(bench.folder(seed), sets["train"], held_out, setting.pairs, seed)
         for method in methods:
-            found.rates[method], found.tried[method] = choose_rates(bench, method)
+            found.rates[method], found.tried[method] = (
+                choose_rates(bench, method) if rate is None else (dict.fromkeys(ARMS, rate), [])
+            )
             found.rows[method] = [
                 bench.measure(method, arm, seed, found.rates[method][arm]) for arm in arms for seed in seeds
             ]
@@ -373,6 +377,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="N")
     parser.add_argument("--controls", nargs="*", default=list(CONTROLS), choices=CONTROLS, metavar="NAME")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--rate", type=float, help="one learning rate for all arms, in the place of each arm's best")
     parser.add_argument("--work", type=Path, help="keep what is made here, and go on with what is there")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -381,7 +386,7 @@ def main() -> None:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
         arms = [*COMPARED, *(arm for arm in CONTROLS if arm in args.controls)]
-        found = run(work, Setting(args.attribute, args.pairs, args.epochs), args.seeds, arms, args.methods)
+        found = run(work, Setting(args.attribute, args.pairs, args.epochs), args.seeds, arms, args.methods, args.rate)
     if args.json:
         console.data(asdict(found))
         return
