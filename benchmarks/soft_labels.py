@@ -42,7 +42,7 @@ COMPARED: Final = ("hard", "soft")
 CONTROLS: Final = ("same p", "truth")
 ARMS: Final = (*COMPARED, *CONTROLS)
 METHODS: Final = ("reward", "dpo")
-RATES: Final = {"reward": (1e-4, 3e-4, 1e-3), "dpo": (2e-4, 5e-4, 1e-3)}
+RATES: Final = {"reward": (1e-4, 3e-4, 1e-3), "dpo": (5e-4, 1e-3)}
 MEAN_Q: Final = 0.75
 SETS: Final = {"train": 400, "choose": 150, "measure": 250}
 """Prompts to learn from, to choose learning rates on and to measure on; each is answered `ANSWERS` times by the base."""
@@ -85,6 +85,13 @@ def decided_pairs(work: Path, attribute: str) -> dict[str, list[Decided]]:
                 if side:
                     found[name].append(Decided(prompt, *((a, b) if side > 0 else (b, a))))
     return found
+
+
+def base_rate(work: Path, attribute: str) -> float:
+    """The share of the base's own answers to the prompts of `measure` that have the attribute."""
+    answers = _answers(work)["measure"].items()
+    read = [oracle.has(attribute, prompt, text) for prompt, texts in answers for text in texts]
+    return fmean(bool(one) for one in read if one is not None)
 
 
 def _answers(work: Path) -> dict[str, dict[str, list[str]]]:
@@ -306,11 +313,12 @@ def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Results:
-    """All numbers of one regime. `right` is the share of right labels by seed; the others are by method."""
+    """All numbers of one regime. `base` is the untrained policy's rate, `right` the share of right labels by seed."""
 
     setting: Setting
     seeds: tuple[int, ...]
     arms: tuple[str, ...]
+    base: float
     right: dict[int, float] = field(default_factory=dict)
     rates: dict[str, dict[str, float]] = field(default_factory=dict)
     tried: dict[str, list[Measured]] = field(default_factory=dict)
@@ -330,7 +338,8 @@ class Results:
             ]
             for place, seed in enumerate(self.seeds)
         ]
-        title = f"{WHAT[method]} ({one.attribute}, {one.pairs} pairs, {one.epochs:g} epochs)"
+        untrained = f", untrained {self.base:.3f}" if method == "dpo" else ""
+        title = f"{WHAT[method]} ({one.attribute}, {one.pairs} pairs, {one.epochs:g} epochs{untrained})"
         console.table(["seed", "labels right", *self.arms, "soft - hard"], rows, title=title)
         rows = []
         for arm in self.arms:
@@ -352,7 +361,7 @@ def run(
 ) -> Results:
     """One regime, from the answers to what every training came to; with `rate` no learning rate is chosen."""
     sets = decided_pairs(work, setting.attribute)
-    found = Results(setting, tuple(seeds), tuple(arms))
+    found = Results(setting, tuple(seeds), tuple(arms), base_rate(work, setting.attribute))
     with (work / "log.txt").open("a", encoding="utf-8") as log:
         bench = Bench(work, setting, Console(quiet=True, err=log))
         for seed in (TUNING_SEED, *seeds):
