@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tenet.cli import cli
 from tenet.errors import InvalidInput, UsageError
 from train.attributes import compared, find_oracle
-from train.evaluate import EvaluateConfig, JudgedBy, evaluate, place_of, same_model
+from train.evaluate import EvaluateConfig, JudgedBy, evaluate, place_of
 
 pytest.importorskip("transformers")
 
@@ -108,14 +108,6 @@ def test_a_judge_that_made_the_labels_is_named(
     assert evaluate(config).self_judged is True
     other = JudgedBy(model="shorter", principles="pocket/courteous", engine="scripted")
     assert not evaluate(EvaluateConfig(**{**vars(config), "judge": other})).self_judged
-
-
-def test_one_model_under_two_hosts() -> None:
-    assert same_model(
-        {"engine": "vllm", "model": "a", "revision": "r"}, {"engine": "transformers", "model": "b", "revision": "r"}
-    )
-    assert not same_model({"model": "a", "revision": "r"}, {"model": "a", "revision": "s"})
-    assert same_model({"model": "a", "revision": ""}, {"model": "a"})
 
 
 def test_attributes_by_hand() -> None:
