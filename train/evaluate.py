@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from constitution.load import load
-from constitution.model import Constitution
 from engines.base import Engine, SamplingParams
 from engines.registry import create_engine
 from judges.pairwise import PairwiseJudge
@@ -60,7 +59,8 @@ def evaluate(config: EvaluateConfig, *, console: Console | None = None, base: Si
     began = time.monotonic()
     oracle = find_oracle(config.oracle) if config.oracle else None
     find_detector(config.detector)
-    constitution = load(config.judge.principles) if config.judge else None
+    if config.judge:
+        load(config.judge.principles)  # so that a mistake in it comes to light before hours of drawing
     prompts = collect(PromptStream(open_rows(Path(config.prompts)), limit=config.limit))
     for line in prompts.counts.lines():
         console.say(line)
@@ -71,10 +71,8 @@ def evaluate(config: EvaluateConfig, *, console: Console | None = None, base: Si
         attributes_of(oracle, prompts.prompts, base.samples, trained.samples, seed=config.seed) if oracle else []
     )
     verdict = (
-        judged_by(
-            config.judge, constitution, duels, (config.base, base), (config.trained, trained), config.seed, console
-        )
-        if config.judge and constitution
+        judged_by(config.judge, duels, (config.base, base), (config.trained, trained), config.seed, console)
+        if config.judge
         else None
     )
     behaviour, missing = behaviour_of(
@@ -126,7 +124,6 @@ def answers_of(config: EvaluateConfig, model: str, prompts: PromptSet, role: str
 
 def judged_by(
     asked: JudgedBy,
-    constitution: Constitution,
     duels: Sequence[Duel],
     base: tuple[str, Side],
     trained: tuple[str, Side],
@@ -139,16 +136,9 @@ def judged_by(
         JudgeUnfit: the judge does not answer by label.
         EngineError: its engine has failed.
     """
-    engine: Engine = create_engine(
-        asked.engine, asked.model, chat_template_kwargs=asked.chat_template_kwargs, prefill=asked.prefill,
-        options=asked.options,
-    )  # fmt: skip
-    try:
-        judge = PairwiseJudge(engine, constitution, asked.mode, seed=seed, min_label_mass=asked.min_label_mass)
+    judge = judge_of(asked, seed)
+    with judge.engine as engine:
         rate = win_rate(judge, duels, console)
-        fingerprint = judge.fingerprint
-    finally:
-        engine.close()
     known = [duel for duel in duels if (duel.prompt.id, duel.trained.index) in rate.p]
     controlled = length_controlled(
         [rate.p[duel.prompt.id, duel.trained.index] for duel in known],
@@ -160,12 +150,27 @@ def judged_by(
         ancestry_of(place, info if isinstance(info := side.info.as_json(), dict) else None)
         for place, side in (base, trained)
     ]
-    principles: Json = {"name": constitution.name, "digest": constitution.digest}
+    principles: Json = {"name": judge.constitution.name, "digest": judge.constitution.digest}
     return Judged(
-        {"name": judge.name, "fingerprint": fingerprint, "constitution": principles}, rate, controlled,
+        {"name": judge.name, "fingerprint": judge.fingerprint, "constitution": principles}, rate, controlled,
         self_judged(ancestry_of(asked.model, own if isinstance(own, dict) else None), policies),
         same_family(asked.model, [place for place, _ in (base, trained)]),
     )  # fmt: skip
+
+
+def judge_of(asked: JudgedBy, seed: int) -> PairwiseJudge:
+    """Make a judge; whoever asks for it closes its engine.
+
+    Raises:
+        MissingInput, InvalidInput, UsageError: the model or the principles cannot be used.
+        JudgeUnfit: the judge does not answer by label.
+    """
+    constitution = load(asked.principles)
+    engine = create_engine(
+        asked.engine, asked.model, chat_template_kwargs=asked.chat_template_kwargs, prefill=asked.prefill,
+        options=asked.options,
+    )  # fmt: skip
+    return PairwiseJudge(engine, constitution, asked.mode, seed=seed, min_label_mass=asked.min_label_mass)
 
 
 def _probed(engine: Engine, system: str) -> tuple[Read | None, str]:

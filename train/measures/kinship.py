@@ -73,6 +73,8 @@ def self_judged(judge: Ancestry, policies: Sequence[Ancestry]) -> list[str]:
         reasons.append("this judge also made the labels or rewards that the model was trained on")
     elif any(judge.own.same(one.own) for one in second):
         reasons.append("this judge also made the labels of the reward model that the model was trained by")
+    elif any(own.own.same(one.own) for own in judge.teachers for one in (*teachers, *second)):
+        reasons.append("this judge learnt from the labels of the judge that the model was trained by")
     elif any(judge.shares_model(one) for one in (*teachers, *second)):
         reasons.append("this judge has a base model in common with the judge that the model was trained by")
     if any(judge.shares_model(policy) for policy in policies):
