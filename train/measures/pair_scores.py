@@ -155,6 +155,7 @@ def _ece(gaps: Sequence[float], scored: Sequence[Scored], seed: int) -> Estimate
 
 
 def row_of(column: str, name: str, scored: Sequence[Scored], base: Sequence[float] | None, seed: int) -> Row:
+    """Measure one group of pairs; `base` are the baseline's gaps, None where there is no baseline."""
     gaps = [one.gap for one in scored]
     ahead = None
     if base is not None:
