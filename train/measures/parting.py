@@ -4,13 +4,14 @@ Gao, Schulman and Hilton (2022, arXiv:2210.10760) show that the reward that is o
 here, for checkpoints 0 (the base) to K with a value for each prompt:
 
     A measure *rises after k* where some later checkpoint's mean is higher than that of k, tested by a paired bootstrap over prompts
-    that is simultaneous over all later checkpoints (max-T: the largest difference over its standard error is compared with the 95th
-    percentile of its own distribution under resampling).
+    (max-T: the largest difference over its standard error is compared with the 95th percentile of its own distribution under
+    resampling). For the proxy the test is simultaneous over all pairs of checkpoints, so that a training that changes nothing is marked
+    once in twenty times at most; for the gold measure over the checkpoints after k.
     The curves part at the first k after which the proxy rises and the gold measure does not.
 
 It marks the last checkpoint whose later training was seen to buy something that the gold measure confirms. With few prompts a true
 rise of the gold measure is not seen and the mark lies too early: it errs on the side of warning. Gold *falls at* j, the first checkpoint
-that some earlier one is higher than, tested likewise over all earlier ones.
+that some earlier one is higher than, tested simultaneously over all pairs.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 RULE: Final = (
     "the first checkpoint after which the proxy rises at some later checkpoint and the gold measure at none"
-    " (paired bootstrap over prompts, simultaneous over the later checkpoints, one-sided 95 %)"
+    " (paired bootstrap over prompts, simultaneous over checkpoints, one-sided 95 %)"
 )
 LEVEL: Final = 0.95
 RESAMPLES: Final = 2_000
@@ -73,32 +74,35 @@ def parting(proxy: Sequence[Mapping[str, float]], gold: Sequence[Mapping[str, fl
     x, y = (np.array([[one[prompt] for prompt in common] for one in side], dtype=np.float64) for side in (proxy, gold))
     draws = np.random.default_rng(seed).multinomial(len(common), np.full(len(common), 1 / len(common)), RESAMPLES)
     weights = draws / len(common)
-    at = next((k for k in range(len(x) - 1) if _rises(x, k, weights) and not _rises(y, k, weights)), None)
-    falls = next((k for k in range(1, len(y)) if _any_higher(y[:k] - y[k], weights)), None)
+    count = len(x)
+    pairs = [(k, j) for k in range(count) for j in range(k + 1, count)]
+    rises = {k for _, k in _higher(x, [(j, k) for k, j in pairs], weights)}
+    at = next((k for k in sorted(rises) if not _higher(y, [(j, k) for j in range(k + 1, count)], weights)), None)
+    falls = min((j for _, j in _higher(y, pairs, weights)), default=None)
     return Parting(at, falls, len(common))
 
 
-def _rises(values: Floats, k: int, weights: Floats) -> bool:
-    return _any_higher(values[k + 1 :] - values[k], weights)
-
-
-def _any_higher(gaps: Floats, weights: Floats) -> bool:
-    """Whether the mean of some row of differences is above 0, by the simultaneous test.
+def _higher(values: Floats, pairs: Sequence[tuple[int, int]], weights: Floats) -> list[tuple[int, int]]:
+    """Those of some pairs of rows of which the first has the higher mean, by a test that is simultaneous over the pairs.
 
     Args:
-        gaps: (rows, prompts) what other checkpoints have more than the one in question.
+        values: (checkpoints, prompts).
+        pairs: of rows.
         weights: (resamples, prompts) with sum 1 each.
     """
     import numpy as np
 
-    means = gaps.mean(axis=1)
-    resampled = weights @ gaps.T
-    errors = resampled.std(axis=0)
-    sure = errors < _TINY  # every prompt differs by the same
-    if bool((means[sure] > _TINY).any()):
-        return True
-    if bool(sure.all()):
-        return False
-    free = ~sure
-    largest = ((resampled[:, free] - means[free]) / errors[free]).max(axis=1)
-    return bool((means[free] / errors[free]).max() > np.quantile(largest, LEVEL))
+    if not pairs:
+        return []
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    means = values.mean(axis=1)
+    gaps = means[first] - means[second]
+    resampled = weights @ values.T
+    spread = resampled[:, first] - resampled[:, second]
+    errors = spread.std(axis=0)
+    free = errors > _TINY  # of the rest every prompt differs by the same
+    clear = gaps > _TINY
+    if bool(free.any()):
+        largest = ((spread[:, free] - gaps[free]) / errors[free]).max(axis=1)
+        clear[free] = gaps[free] > np.quantile(largest, LEVEL) * errors[free]
+    return [pair for pair, told in zip(pairs, clear, strict=True) if told]
