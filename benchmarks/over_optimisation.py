@@ -38,8 +38,9 @@ from train.responses import draw_responses
 
 SAMPLES: Final = 4
 SCALE: Final = 8.0
-RATE: Final = 5e-4
+RATE: Final = 1e-3
 BETA: Final = 0.02
+REWARD_STEPS: Final = 40
 CHECKPOINTS: Final = 12
 GOLD: Final = "benchmarks.over_optimisation:gold"
 
@@ -102,7 +103,7 @@ def measure(work: Path, prompts: int, held_out: int, steps: int, seed: int, cons
     command = "python -m benchmarks.over_optimisation"
     reward = RewardConfig(
         model=str(POLICY_PATH), data=str(pairs), out=str(work / "reward"), seed=seed, batch_size=BATCH,
-        learning_rate=REWARD_RATE, warmup=WARMUP, max_steps=100,
+        learning_rate=REWARD_RATE, warmup=WARMUP, max_steps=REWARD_STEPS,
     )  # fmt: skip
     train_reward(reward, console=console, resume=True, command=command)
     policy = DpoConfig(
