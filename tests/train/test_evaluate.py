@@ -97,8 +97,11 @@ def test_a_model_ties_with_itself(tiny_model: Path, prompts: Path, tmp_path: Pat
         out=str(tmp_path),
         judge=judge,
         max_tokens=8,
+        sycophancy=False,
     )
     found = evaluate(config)
+    assert found.divergence is not None
+    assert found.divergence.k1.value == 0.0
     assert found.judged is not None
     assert (found.judged.identical, found.judged.ties) == (8, 8)
     assert found.judged.win_rate is not None
@@ -114,8 +117,9 @@ def test_a_judge_that_made_the_labels_is_named(
     (trained / "train.json").write_text(json.dumps({"status": "finished", "origin": origin}), encoding="utf-8")
     judge = JudgedBy(model="longer", principles="pocket/courteous", engine="scripted")
     config = EvaluateConfig(
-        base=str(tiny_model), trained=str(trained), prompts=str(prompts), judge=judge, max_tokens=4, limit=3
-    )
+        base=str(tiny_model), trained=str(trained), prompts=str(prompts), judge=judge, max_tokens=4, limit=3,
+        sycophancy=False, kl=False,
+    )  # fmt: skip
     assert place_of(config) == trained / "evaluation.json"
     assert evaluate(config).self_judged is True
     other = JudgedBy(model="shorter", principles="pocket/courteous", engine="scripted")
@@ -216,7 +220,7 @@ def test_the_command_prints_one_table(tiny_model: Path, other_model: Path, promp
         "--set",
         "judge.engine=scripted",
     ]
-    words += ["--set", "max_tokens=6", "--limit", "4"]
+    words += ["--set", "max_tokens=6", "--limit", "4", "--set", "sycophancy=false"]
     shown = CliRunner().invoke(cli, words)
     assert shown.exit_code == 0, shown.output
     assert "has_a" in shown.stdout
