@@ -138,14 +138,16 @@ class Curve:
     def warning(self) -> str:
         """What a reader must know; empty where the two do not part."""
         at, last = self.marked, self.points[-1]
-        if at is None:
+        if at is None or self.parting.at is None:
             return ""
+        best = max(self.points[self.parting.at + 1 :], key=lambda one: one.proxy.value)
         kl = f", {at.kl.k3.value:.1f} nats from the base" if at.kl else ""
         text = (
-            f"over-optimised after {at.name}{kl}: from there the proxy rises from {at.proxy.value:.3g} to {last.proxy.value:.3g},"
-            f" and the gold measure does not ({at.gold.value:.3g} to {last.gold.value:.3g})"
+            f"over-optimised after {at.name}{kl}: the proxy still rises, from {at.proxy.value:.3g} to {best.proxy.value:.3g} at"
+            f" {best.name}, and no later checkpoint is seen to be better by the gold measure ({at.gold.value:.3g} there,"
+            f" {last.gold.value:.3g} at the end)"
         )
-        return text + (f"; it is lower than it was from {self.falls.name} on" if self.falls else "")
+        return text + (f", which is lower than it was from {self.falls.name} on" if self.falls else "")
 
     def as_json(self) -> dict[str, Json]:
         """Give plain values: what curve.json holds."""
