@@ -1,6 +1,6 @@
 """A judge that likes length: where the reward model learnt from it goes on rising, and the truth turns.
 
-    python -m benchmarks.over_optimisation [--seed 0] [--prompts 300] [--held-out 150] [--steps 240] [--work DIR] [--json]
+    python -m benchmarks.over_optimisation [--seed 0] [--prompts 150] [--held-out 100] [--steps 84] [--work DIR] [--json]
 
 The pocket policy answers prompts; of each pair a judge prefers the longer answer, P = s(difference in words / 8). A reward model learns
 from these labels, and DPO trains the policy on them, far past what is sensible, with a checkpoint every `steps` / 12. The proxy is that
@@ -131,9 +131,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--prompts", type=int, default=300)
-    parser.add_argument("--held-out", type=int, default=150)
-    parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--prompts", type=int, default=150)
+    parser.add_argument("--held-out", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=84)
     parser.add_argument("--work", type=Path, help="keep what is made here, and go on with what is there")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)

@@ -142,7 +142,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
             values = [found.lengths[place].trained.value for found in comparison.evaluations]
             rows.append([length.name, f"{length.base.value:.1f}", *(f"{value:.1f}" for value in values)])
         if all(one.divergence for one in comparison.evaluations):
-            kls = [one.divergence.k3.value for one in comparison.evaluations if one.divergence]
+            kls = [one.divergence.k1.value for one in comparison.evaluations if one.divergence]
             rows.append(["KL to the base, nats an answer", "0", *(f"{kl:.1f}" for kl in kls)])
         title = f"{len(first.prompts.prompts):,} prompts, {first.config.samples} answers each"
         if not first.attributes and all(one.headline is None for one in comparison.evaluations):

@@ -62,37 +62,40 @@ def measured_in(places: Sequence[Path], *, named: bool = False) -> Measured:
 
 
 def curve_of(value: Mapping[str, Json]) -> CurveView:
-    """A curve.json as curves over KL, or over steps where KL was not measured."""
+    """A curve.json as curves over the training's steps: proxy, gold, and the distance from the base where it was measured."""
     points = [as_mapping(one) for one in _listed(value.get("checkpoints"))]
-    kls = [
-        _estimate(as_mapping(as_mapping(as_mapping(one.get("kl")).get("nats_per_response")).get("k3")))
-        for one in points
-    ]
-    by_kl = all(kl is not None for kl in kls)
-    at = as_mapping(value.get("parting")).get("at")
-    falls = as_mapping(value.get("parting")).get("gold_falls_at")
-    along = [kl[0] if by_kl and kl else _float(one.get("step")) for one, kl in zip(points, kls, strict=True)]
-    mark = along[at] if isinstance(at, int) and 0 <= at < len(along) else None
-    axis = "KL to the base in nats an answer" if by_kl else "steps"
+    steps = [_float(one.get("step")) for one in points]
+    at, falls = (as_mapping(value.get("parting")).get(key) for key in ("at", "gold_falls_at"))
+    mark = steps[at] if isinstance(at, int) and 0 <= at < len(steps) else None
+    told = {
+        "proxy": [_estimate(as_mapping(one.get("proxy"))) for one in points],
+        "gold": [_estimate(as_mapping(one.get("gold"))) for one in points],
+        "KL": [
+            _estimate(as_mapping(as_mapping(as_mapping(one.get("kl")).get("nats_per_response")).get("k1")))
+            for one in points
+        ],
+        "words": [_estimate(as_mapping(one.get("words"))) for one in points],
+    }
+    says = {
+        "proxy": (f"Proxy: {value.get('proxy')}", "What the training was after, over its steps."),
+        "gold": (f"Gold: {value.get('gold')}", "What it is held against, over its steps."),
+        "KL": ("Distance from the base", "KL in nats an answer, over the training's steps."),
+    }
     plots = []
-    for key, says in (("proxy", "What the training was after"), ("gold", "What it is held against")):
-        found = [(x, _estimate(as_mapping(one.get(key)))) for x, one in zip(along, points, strict=True)]
-        told = sorted((x, y[0]) for x, y in found if y is not None)
-        plots.append(
-            Curve(f"{key.capitalize()}: {value.get(key)}", f"{says}, over {axis}.", (Series(key, tuple(told)),), mark)
-        )
+    for key, (title, caption) in says.items():
+        line = tuple((x, y[0]) for x, y in zip(steps, told[key], strict=True) if y is not None)
+        plots += [Curve(title, caption, (Series(key, line),), mark)] if line else []
+    digits = {"KL": 1, "proxy": 3, "gold": 3, "words": 1}
     rows = []
-    for place, (one, kl) in enumerate(zip(points, kls, strict=True)):
+    for place, one in enumerate(points):
         remark = [
             word
             for word, where in (("proxy and gold part", at), ("gold is lower than it was", falls))
             if where == place
         ]
-        cells = [
-            _words(_estimate(as_mapping(one.get(key))), digits)
-            for key, digits in (("proxy", 3), ("gold", 3), ("words", 1))
-        ]
-        rows.append((str(one.get("name")), _words(kl, 1), *cells, ", ".join(remark)))
+        rows.append(
+            (str(one.get("name")), *(_words(told[key][place], digits[key]) for key in digits), ", ".join(remark))
+        )
     return CurveView(
         str(value.get("proxy")), str(value.get("gold")), tuple(plots), tuple(rows),
         str(as_mapping(value.get("parting")).get("rule", "")), str(value.get("warning") or ""), isinstance(falls, int),

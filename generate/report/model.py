@@ -283,7 +283,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class CurveView:
-    """A training over its checkpoints: proxy and gold as curves over the distance from the base, and every number in words.
+    """A training over its checkpoints: proxy, gold and distance from the base as curves, and every number in words.
 
     `warning` is empty where the two do not part; `because` says why the gold measure is not independent, if it is not.
     """

@@ -109,8 +109,9 @@ def test_an_independent_judge_comes_first_and_another_last() -> None:
 
 def test_a_curve_has_its_mark_and_its_numbers() -> None:
     view = curve_of(curve(marked=True))
-    assert [plot.mark for plot in view.plots] == [4.0, 4.0]  # KL of checkpoint 2
-    assert view.plots[0].series[0].points[1] == (2.0, pytest.approx(0.1))
+    assert [plot.mark for plot in view.plots] == [2.0, 2.0, 2.0]
+    assert view.plots[0].series[0].points[1] == (1.0, pytest.approx(0.1))
+    assert view.plots[2].series[0].points[-1] == (4.0, 4.0)
     assert view.rows[2][-1] == "proxy and gold part"
     assert view.rows[4][-1] == "gold is lower than it was"
     plain = curve_of(curve(marked=False))
@@ -118,12 +119,13 @@ def test_a_curve_has_its_mark_and_its_numbers() -> None:
     assert plain.plots[0].mark is None
 
 
-def test_without_kl_a_curve_runs_over_steps() -> None:
+def test_a_curve_without_kl_has_two_plots() -> None:
     value = curve(marked=True)
-    value["checkpoints"][1]["kl"] = None
+    for point in value["checkpoints"]:
+        point["kl"] = None
     view = curve_of(value)
-    assert "steps" in view.plots[0].caption
-    assert view.plots[0].mark == 2.0
+    assert len(view.plots) == 2
+    assert view.rows[0][1] == ""
 
 
 def test_tables_of_rewards_and_comparisons() -> None:

@@ -141,7 +141,7 @@ class Curve:
         if at is None or self.parting.at is None:
             return ""
         best = max(self.points[self.parting.at + 1 :], key=lambda one: one.proxy.value)
-        kl = f", {at.kl.k3.value:.1f} nats from the base" if at.kl else ""
+        kl = f", {at.kl.k1.value:.1f} nats from the base" if at.kl else ""
         text = (
             f"over-optimised after {at.name}{kl}: the proxy still rises, from {at.proxy.value:.3g} to {best.proxy.value:.3g} at"
             f" {best.name}, and no later checkpoint is seen to be better by the gold measure ({at.gold.value:.3g} there,"

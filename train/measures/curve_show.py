@@ -20,7 +20,7 @@ def show_curve(curve: Curve, console: Console) -> None:
     else:
         mark = " (self-judged)" if curve.because else ""
         title = f"proxy: {curve.config.proxy.name}; gold: {curve.config.gold.name}{mark}"
-        console.table(["checkpoint", "KL (k3)", "proxy", f"gold{mark}", "words", ""], _rows(curve), title=title)
+        console.table(["checkpoint", "KL (k1)", "proxy", f"gold{mark}", "words", ""], _rows(curve), title=title)
         console.say("95 % intervals in brackets, by prompt; KL in nats per answer.")
     for reason in curve.because:
         console.say(f"gold is not independent: {reason}")
@@ -34,33 +34,31 @@ def show_curve(curve: Curve, console: Console) -> None:
 
 
 def plot(curve: Curve) -> str:
-    """An SVG of proxy and gold over KL (over steps where KL was not measured), the mark as a line; readable on light and dark ground."""
+    """An SVG of proxy, gold and (where it was measured) KL over steps, the mark as a line; readable on light and dark ground."""
     from io import StringIO
 
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     points = curve.points
-    by_kl = all(one.kl is not None for one in points)
-    x = [one.kl.k3.value if by_kl and one.kl else float(one.step) for one in points]
+    steps = [one.step for one in points]
+    lines = [
+        (f"proxy: {curve.config.proxy.name}", _PROXY, [one.proxy for one in points]),
+        (f"gold: {curve.config.gold.name}", _GOLD, [one.gold for one in points]),
+    ]
+    if all(one.kl for one in points):
+        lines.append(("KL to the base, nats an answer", _INK, [one.kl.k1 for one in points if one.kl]))
     style: dict[Any, Any] = {
-        "text.color": _INK,
-        "axes.labelcolor": _INK,
-        "axes.edgecolor": _INK,
-        "xtick.color": _INK,
-        "ytick.color": _INK,
-    }
+        "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _INK, "xtick.color": _INK, "ytick.color": _INK,
+    }  # fmt: skip
     with mpl.rc_context({"svg.hashsalt": "tenet", "svg.fonttype": "none", "font.size": 9, **style}):
-        figure = Figure(figsize=(7.2, 3.0), layout="constrained")
-        panels = figure.subplots(1, 2)
-        for panel, name, colour in zip(panels, ("proxy", "gold"), (_PROXY, _GOLD), strict=True):
-            values: list[Estimate] = [getattr(one, name) for one in points]
+        figure = Figure(figsize=(3.6 * len(lines), 3.0), layout="constrained")
+        for panel, (title, colour, values) in zip(figure.subplots(1, len(lines)), lines, strict=True):
             reach = [[one.value - one.low for one in values], [one.high - one.value for one in values]]
-            panel.errorbar(x, [one.value for one in values], yerr=reach, fmt="o-", capsize=3, color=colour)
-            if curve.parting.at is not None:
-                panel.axvline(x[curve.parting.at], color=_MARK, linestyle="--", linewidth=1)
-            told = getattr(curve.config, name).name
-            panel.set(title=f"{name}: {told}", xlabel="KL to the base, nats an answer" if by_kl else "step")
+            panel.errorbar(steps, [one.value for one in values], yerr=reach, fmt="o-", capsize=3, color=colour)
+            if curve.marked is not None:
+                panel.axvline(curve.marked.step, color=_MARK, linestyle="--", linewidth=1)
+            panel.set(title=title, xlabel="step")
             panel.patch.set_alpha(0)
         figure.patch.set_alpha(0)
         out = StringIO()
@@ -71,7 +69,7 @@ def plot(curve: Curve) -> str:
 def _rows(curve: Curve) -> list[list[Json]]:
     return [
         [
-            one.name, _number(one.kl.k3) if one.kl else "", _number(one.proxy, 3), _number(one.gold, 3), _number(one.words),
+            one.name, _number(one.kl.k1) if one.kl else "", _number(one.proxy, 3), _number(one.gold, 3), _number(one.words),
             ", ".join(
                 word
                 for word, place in (("proxy and gold part", curve.parting.at), ("gold falls", curve.parting.falls))

@@ -4,7 +4,10 @@ For a response y of tokens y_t drawn from the trained model p, with the referenc
 the tokens before (Schulman 2020, "Approximating KL divergence"):
 
     k1 = sum_t l_t                           unbiased; negative on single responses
-    k3 = sum_t (exp(-l_t) - 1 + l_t)         unbiased; never negative, usually of less spread
+    k3 = sum_t (exp(-l_t) - 1 + l_t)         unbiased; never negative, of less spread near the reference
+
+Far from the reference a few tokens that the trained model thinks next to impossible can carry all of k3; where the two differ widely, k1 is
+the one to believe.
 
 Both are means over responses, in nats per response, with a bootstrap by prompt; divided by the tokens they are nats per token. They
 estimate KL(p || q) only for responses drawn at temperature 1 from the whole distribution, so others are refused. The token that ends a
