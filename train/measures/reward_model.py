@@ -23,6 +23,7 @@ from train.config import Method
 from train.folder import read_record
 from train.measures.pair_scores import LEAST_PROMPTS, Row, Scored, length_only, row_of
 from train.provenance import origin_of
+from train.quiet import quiet_libraries
 from train.rewards import RewardModelSource
 from train.rows import Pair, Reason, Text, contents, pair_of
 from train.sources import HELD_OUT, digests, locate, splits_of
@@ -73,7 +74,7 @@ def evaluate_reward(config: RewardEvaluationConfig, *, console: Console | None =
         MissingInput, InvalidInput, UsageError: the model or the data cannot be used, or no pair can.
     """
     console = console or Console()
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as cache, quiet_libraries():
         rows, notes = _rows(config, Path(cache))
         pairs, left_out = _pairs(rows, config.limit)
     if not pairs:
