@@ -81,28 +81,15 @@ def test_a_gold_judge_that_is_kin_is_told(tiny_model: Path, training: Path, tmp_
     from transformers import AutoModelForSequenceClassification
 
     AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1).save_pretrained(reward)
-    words = [
-        "evaluate-curve",
-        str(tiny_model),
-        "--checkpoints",
-        str(training),
-        "--prompts",
-        str(prompts),
-        "--set",
-        "kl=false",
-    ]
-    words += [
-        "--proxy-oracle",
-        f"{ORACLE}/characters",
-        "--gold-reward",
-        str(reward),
-        "--set",
-        "max_tokens=4",
-        "--most",
-        "2",
-    ]
+    places = ["--checkpoints", str(training), "--prompts", str(prompts), "--gold-reward", str(reward), "--most", "2"]
+    proxy = ["--proxy-judge", "longer", "--proxy-principles", "pocket/courteous"]
+    settings = [f"--set={one}" for one in ("kl=false", "max_tokens=4", "proxy.judge.engine=scripted")]
+    words = ["evaluate-curve", str(tiny_model), *places, *proxy, *settings]
     done = CliRunner().invoke(cli, [*words, "--out", str(tmp_path)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    held = json.loads((tmp_path / "curve.json").read_text())
+    assert held["checkpoints"][0]["proxy"]["value"] == 0.5, "the base is even with itself"
+    assert held["checkpoints"][0]["kl"] is None
     assert "gold (self-judged)" in done.stdout
     assert "in common with the policy" in done.stderr
 
