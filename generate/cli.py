@@ -255,16 +255,25 @@ def schedule(run: Path, samples: int | None, as_json: bool) -> None:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: report.html in the run.")
-def report(run: Path, out: Path | None) -> None:
+@click.option(
+    "--evaluation",
+    "measured",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="PLACE",
+    help="What tenet evaluate, evaluate-curve or evaluate-reward wrote: a file, or its folder. Default: the run's own.",
+)
+def report(run: Path, out: Path | None, measured: tuple[Path, ...]) -> None:
     """Write one self-contained page about a run: what it asked, what it found, how far to trust it.
 
     \b
     Example:
       tenet report runs/support
+      tenet report runs/support --evaluation train/dpo
     """
     from generate.report import write_report
 
-    path = write_report(_folder(run), out)
+    path = write_report(_folder(run), out, measured=measured)
     Console().say(f"Written to {path}")
 
 

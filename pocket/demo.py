@@ -161,7 +161,7 @@ def measure(demo: Demo) -> None:
     says = f"Both policies answer {plan.sizes.held_out:,} new questions; the oracle, which knows the truth, reads the answers."
     config = EvaluateConfig(
         base=str(POLICY_PATH), trained=str(plan.trained), prompts=str(plan.held_out), out=str(plan.evaluation),
-        oracle=ORACLE, seed=plan.seed, max_tokens=MAX_TOKENS,
+        oracle=ORACLE, seed=plan.seed, max_tokens=MAX_TOKENS, sycophancy=False,
     )  # fmt: skip
     with demo.step(6, "Measure", says):
         if not _is_measured(demo):

@@ -334,3 +334,8 @@ def decide(family: str, prompt: str, a: str, b: str) -> int:
         kinder = _sign(_TONE_RANK[tone_of(a)] - _TONE_RANK[tone_of(b)])
         return kinder if family == "courteous" else -kinder
     return int(bool(has(family, prompt, a))) - int(bool(has(family, prompt, b)))
+
+
+def refuses(prompt: str, response: str) -> bool:
+    """Whether a response declines to help, whatever the prompt. What `tenet evaluate` counts over-refusals by in this world."""
+    return read(prompt, response).refuses

@@ -46,6 +46,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "card": ("judges.card.cli:card", "Measure how far the judges of a run may be trusted."),
     "train": ("train.cli:train", "Train on a dataset: sft, reward, dpo, kto, online-dpo."),
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
+    "evaluate-curve": ("train.measures.cli:evaluate_curve", "Measure every checkpoint: proxy, gold measure and KL."),
+    "evaluate-reward": ("train.measures.cli:evaluate_reward", "Measure a reward model on pairs it has not seen."),
 }
 
 # Ours; a distribution of the same import name in one environment with them breaks both.

@@ -17,8 +17,9 @@ from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
 from tenet.runs import atomic
-from train.evaluate import EvaluateConfig, Evaluation, Side, evaluate
+from train.evaluate import evaluate
 from train.intervals import Estimate
+from train.measures.model import EvaluateConfig, Evaluation, Side
 
 FILE: Final = "comparison.json"
 PLOT: Final = "comparison.svg"
@@ -39,13 +40,16 @@ class Comparison:
         """Shares by what they are of: for each the base's and then each model's; None where there is none."""
         first = self.evaluations[0]
         found: dict[str, tuple[Estimate | None, ...]] = {}
-        for name in [one.name for one in first.attributes if one.is_rate]:
-            own = [next((a for a in one.attributes if a.name == name), None) for one in self.evaluations]
+        for name in [one.name for one in (*first.attributes, *first.behaviour) if one.is_rate]:
+            own = [
+                next((a for a in (*one.attributes, *one.behaviour) if a.name == name), None) for one in self.evaluations
+            ]
             base = next(a.base for a in own if a is not None)
             found[name] = (base, *(None if a is None else a.trained for a in own))
         if first.judged is not None:
             rates = [one.judged.win_rate if one.judged else None for one in self.evaluations]
-            found[PREFERRED] = (None, *rates)
+            mark = " (self-judged)" if any(one.self_judged for one in self.evaluations) else ""
+            found[PREFERRED + mark] = (None, *rates)
         return found
 
     def as_json(self) -> dict[str, Json]:
@@ -137,12 +141,17 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         for place, length in enumerate(first.lengths):
             values = [found.lengths[place].trained.value for found in comparison.evaluations]
             rows.append([length.name, f"{length.base.value:.1f}", *(f"{value:.1f}" for value in values)])
+        if all(one.divergence for one in comparison.evaluations):
+            kls = [one.divergence.k1.value for one in comparison.evaluations if one.divergence]
+            rows.append(["KL to the base, nats an answer", "0", *(f"{kl:.1f}" for kl in kls)])
         title = f"{len(first.prompts.prompts):,} prompts, {first.config.samples} answers each"
+        if not first.attributes and all(one.headline is None for one in comparison.evaluations):
+            title += "; NO INDEPENDENT FIGURE: the only judge is self-judged"
         console.table(["", "base", *comparison.names], rows, title=title)
         console.say("95 % intervals in brackets, by prompt.")
     for name, one in zip(comparison.names, comparison.evaluations, strict=True):
-        if one.self_judged:
-            console.say(f"{name} is self-judged: this judge also made the labels that it was trained on")
+        for reason in one.verdict.because if one.verdict else ():
+            console.say(f"{name} is self-judged: {reason}")
     console.say(f"written to {comparison.folder / FILE} and {comparison.folder / PLOT}")
 
 

@@ -1,139 +1,92 @@
-"""Compares a trained model with its base: the same prompts, the same seeds, then a judge, an oracle, or both.
+"""Compares a trained model with its base: the same prompts, the same seeds, then every measure that can be had.
 
-Draws with one model after the other, so that only one is in memory. Writes evaluation.json, and beside it the
-responses. A judge that also made the labels which the model was trained on is named self-judged.
+The order of things: draw with one model after the other, so that only one is in memory; have the oracle and the judge read the answers;
+measure behaviour and KL. Writes evaluation.json, and beside it the responses. The measuring itself is in train.measures.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 from constitution.load import load
-from constitution.model import Constitution
-from engines.base import Engine, EngineInfo, SamplingParams
+from engines.base import Engine, SamplingParams
 from engines.registry import create_engine
 from judges.pairwise import PairwiseJudge
-from tenet.config import AtLeast, Complaint, InputPath, ModelRef, MoreThan, as_json
 from tenet.console import Console
+from tenet.errors import JudgeUnfit
 from tenet.ids import Json
 from tenet.reading.prompts import PromptSet, PromptStream, collect
 from tenet.reading.rows import open_rows
-from tenet.records import Sample
 from tenet.runs.atomic import make_folder, write_text
-from train.attributes import Attribute, attributes_of, compared, find_oracle
-from train.folder import read_record
-from train.judged import EngineName, JudgedBy
-from train.provenance import Origin
+from train.attributes import attributes_of, find_oracle
+from train.judged import JudgedBy
+from train.measures.behaviour import SYCOPHANCY, behaviour_of, lengths_of
+from train.measures.kinship import ancestry_of, same_family, self_judged
+from train.measures.kl import Divergence, Drawn, divergence, token_logps, unbiased
+from train.measures.length_control import length_controlled
+from train.measures.model import EvaluateConfig, Evaluation, Judged, Side
+from train.measures.refusals import find_detector
+from train.measures.sycophancy import Read, read_probes
 from train.responses import draw_responses
-from train.winrate import Duel, WinRate, duels_of, win_rate
+from train.winrate import Duel, duels_of, win_rate
+
+__all__ = [
+    "FILE",
+    "EvaluateConfig",
+    "Evaluation",
+    "JudgedBy",
+    "Side",
+    "answers_of",
+    "evaluate",
+    "judged_by",
+    "place_of",
+]
 
 FILE, RESPONSES = "evaluation.json", "evaluation-responses.jsonl"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
-    """What to compare, on what, and how. `out` is a folder or a .json file; by default the trained model's folder."""
-
-    base: ModelRef
-    trained: ModelRef
-    prompts: InputPath
-    out: str | None = None
-    judge: JudgedBy | None = None
-    oracle: str | None = None
-    seed: Annotated[int, AtLeast(0)] = 0
-    limit: Annotated[int, AtLeast(1)] | None = None
-    samples: Annotated[int, AtLeast(1)] = 1
-    max_tokens: Annotated[int, AtLeast(1)] = 512
-    temperature: Annotated[float, AtLeast(0)] = 1.0
-    top_p: Annotated[float, MoreThan(0)] = 1.0
-    system: str = ""
-    engine: EngineName = "transformers"
-    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
-    options: Mapping[str, Json] = field(default_factory=dict)
-
-    def complaints(self) -> Iterator[Complaint]:
-        """Name what several values together get wrong."""
-        if self.judge is None and self.oracle is None:
-            yield Complaint((), "nothing to measure with", "give --judge with --principles, or --oracle")
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two models: what it is called, what identifies it, and what it answered."""
-
-    name: str
-    info: EngineInfo
-    samples: Sequence[Sample]
-
-    def as_json(self) -> dict[str, Json]:
-        """Give plain values, with how the answers ended."""
-        ends = Counter(sample.finish.value for sample in self.samples)
-        return {"name": self.name, "fingerprint": self.info.as_json(), "finish": dict(ends)}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What came of a comparison. `lengths` are in words, and in tokens where the engine counts them."""
-
-    config: EvaluateConfig
-    base: Side
-    trained: Side
-    prompts: PromptSet
-    lengths: Sequence[Attribute]
-    attributes: Sequence[Attribute]
-    judged: WinRate | None
-    judge: Mapping[str, Json] | None
-    self_judged: bool
-    seconds: float
-
-    def as_json(self) -> dict[str, Json]:
-        """Give plain values: what evaluation.json holds."""
-        judged = None if self.judged is None else {**(self.judge or {}), **self.judged.as_json()}
-        return {
-            "format": 1,
-            "base": self.base.as_json(),
-            "trained": self.trained.as_json(),
-            "prompts": {"count": len(self.prompts.prompts), "digest": self.prompts.digest},
-            "config": as_json(self.config),
-            "lengths": [one.as_json() for one in self.lengths],
-            "oracle": self.config.oracle,
-            "attributes": [one.as_json() for one in self.attributes],
-            "judge": None if judged is None else {**judged, "self_judged": self.self_judged},
-            "seconds": round(self.seconds, 1),
-        }
 
 
 def evaluate(config: EvaluateConfig, *, console: Console | None = None, base: Side | None = None) -> Evaluation:
     """Compare two models, and write what was found. `base` is what the base model answered to the same prompts, where that is known.
 
     Raises:
-        InvalidInput, MissingInput, UsageError: prompts, models, principles or oracle cannot be used.
+        InvalidInput, MissingInput, UsageError: prompts, models, principles, oracle or detector cannot be used.
         JudgeUnfit: the judge does not answer by label.
         TooManyFailures: more than a fifth of a model's draws failed.
     """
     console = console or Console()
     began = time.monotonic()
     oracle = find_oracle(config.oracle) if config.oracle else None
-    constitution = load(config.judge.principles) if config.judge else None
+    find_detector(config.detector)
+    if config.judge:
+        load(config.judge.principles)  # so that a mistake in it comes to light before hours of drawing
     prompts = collect(PromptStream(open_rows(Path(config.prompts)), limit=config.limit))
     for line in prompts.counts.lines():
         console.say(line)
-    base = base or _answers(config, config.base, prompts, "base", console)
-    trained = _answers(config, config.trained, prompts, "trained", console)
+    base = base or answers_of(config, config.base, prompts, "base", console)
+    trained = answers_of(config, config.trained, prompts, "trained", console)
     duels = duels_of(prompts.prompts, base.samples, trained.samples)
     attributes = (
         attributes_of(oracle, prompts.prompts, base.samples, trained.samples, seed=config.seed) if oracle else []
     )
-    judged, judge, own = _judged(config, constitution, duels, console)
+    verdict = (
+        judged_by(config.judge, duels, (config.base, base), (config.trained, trained), config.seed, console)
+        if config.judge
+        else None
+    )
+    behaviour, missing = behaviour_of(
+        prompts.prompts, base.samples, trained.samples, detector=config.detector,
+        probed=(base.probed, trained.probed), seed=config.seed,
+    )  # fmt: skip
+    unprobed = base.unprobed or trained.unprobed
+    if unprobed:
+        missing[SYCOPHANCY] = unprobed
+    kl, why = _divergence(config, trained.drawn, console)
     found = Evaluation(
-        config, base, trained, prompts, _lengths(base.samples, trained.samples, config.seed), attributes, judged,
-        judge, own, time.monotonic() - began,
+        config, base, trained, prompts, lengths_of(base.samples, trained.samples, config.seed), attributes, behaviour,
+        kl, verdict, missing | why, time.monotonic() - began,
     )  # fmt: skip
     _write(found, duels)
     return found
@@ -147,70 +100,105 @@ def place_of(config: EvaluateConfig) -> Path:
     return (Path(config.trained) if Path(config.trained).is_dir() else Path()) / FILE
 
 
-def labels_judge(trained: str) -> Mapping[str, Json] | None:
-    """What identifies the judge whose labels a model was trained on; None where no record says so."""
-    record = read_record(Path(trained)) if Path(trained).is_dir() else None
-    return Origin.of_json(record["origin"]).judge_model if record and record.get("origin") else None
+def answers_of(config: EvaluateConfig, model: str, prompts: PromptSet, role: str, console: Console) -> Side:
+    """Have one model answer the prompts, and the probes of sycophancy if they are asked for.
 
-
-def same_model(a: Mapping[str, Json], b: Mapping[str, Json]) -> bool:
-    """Whether two fingerprints are of one model, whatever hosts it: by revision, else by name."""
-    if a.get("revision") and b.get("revision"):
-        return a["revision"] == b["revision"]
-    return a.get("model") == b.get("model")
-
-
-def _answers(config: EvaluateConfig, model: str, prompts: PromptSet, role: str, console: Console) -> Side:
+    Raises:
+        MissingInput, UsageError, EngineError: the model cannot be used.
+        TooManyFailures: more than a fifth of the draws failed.
+    """
     params = SamplingParams(config.max_tokens, config.temperature, config.top_p)
     engine = create_engine(
         config.engine, model, chat_template_kwargs=config.chat_template_kwargs, options=config.options
     )
     try:
-        name = engine.info.model
+        name, drawn = engine.info.model, list[Drawn]()
         samples = draw_responses(
             engine, prompts.prompts, params, samples=config.samples, seed=config.seed, name=f"{role}: {name}",
-            console=console, system=config.system,
+            console=console, system=config.system, kept=drawn,
         )  # fmt: skip
-        return Side(name, engine.info, samples)
+        probed, why = _probed(engine, config.system) if config.sycophancy else (None, "")
+        return Side(name, engine.info, samples, drawn, probed, why)
     finally:
         engine.close()
 
 
-def _judged(
-    config: EvaluateConfig, constitution: Constitution | None, duels: Sequence[Duel], console: Console
-) -> tuple[WinRate | None, Mapping[str, Json] | None, bool]:
-    """Have the duels judged: the win rate, what identifies the judge, and whether its own labels were learnt."""
-    asked = config.judge
-    if asked is None or constitution is None:
-        return None, None, False
-    engine: Engine = create_engine(
+def judged_by(
+    asked: JudgedBy,
+    duels: Sequence[Duel],
+    base: tuple[str, Side],
+    trained: tuple[str, Side],
+    seed: int,
+    console: Console,
+) -> Judged:
+    """Have the duels judged, and find out whether the judge is independent. Both models come with their folder or hub id.
+
+    Raises:
+        JudgeUnfit: the judge does not answer by label.
+        EngineError: its engine has failed.
+    """
+    judge = judge_of(asked, seed)
+    with judge.engine as engine:
+        rate = win_rate(judge, duels, console)
+    known = [duel for duel in duels if (duel.prompt.id, duel.trained.index) in rate.p]
+    controlled = length_controlled(
+        [rate.p[duel.prompt.id, duel.trained.index] for duel in known],
+        [float(len(duel.trained.text.split()) - len(duel.base.text.split())) for duel in known],
+        [duel.prompt.id for duel in known],
+    )
+    own = engine.info.as_json()
+    policies = [
+        ancestry_of(place, info if isinstance(info := side.info.as_json(), dict) else None)
+        for place, side in (base, trained)
+    ]
+    principles: Json = {"name": judge.constitution.name, "digest": judge.constitution.digest}
+    return Judged(
+        {"name": judge.name, "fingerprint": judge.fingerprint, "constitution": principles}, rate, controlled,
+        self_judged(ancestry_of(asked.model, own if isinstance(own, dict) else None), policies),
+        same_family(asked.model, [place for place, _ in (base, trained)]),
+    )  # fmt: skip
+
+
+def judge_of(asked: JudgedBy, seed: int) -> PairwiseJudge:
+    """Make a judge; whoever asks for it closes its engine.
+
+    Raises:
+        MissingInput, InvalidInput, UsageError: the model or the principles cannot be used.
+        JudgeUnfit: the judge does not answer by label.
+    """
+    constitution = load(asked.principles)
+    engine = create_engine(
         asked.engine, asked.model, chat_template_kwargs=asked.chat_template_kwargs, prefill=asked.prefill,
         options=asked.options,
     )  # fmt: skip
+    return PairwiseJudge(engine, constitution, asked.mode, seed=seed, min_label_mass=asked.min_label_mass)
+
+
+def _probed(engine: Engine, system: str) -> tuple[Read | None, str]:
+    """What a model answers to the probes, or why it cannot be asked."""
     try:
-        judge = PairwiseJudge(engine, constitution, asked.mode, seed=config.seed, min_label_mass=asked.min_label_mass)
-        found = win_rate(judge, duels, console)
-        principles: Json = {"name": constitution.name, "digest": constitution.digest}
-        fingerprint = judge.fingerprint
-        learnt_from, own = labels_judge(config.trained), fingerprint["model"]
-        self_judged = learnt_from is not None and isinstance(own, Mapping) and same_model(learnt_from, own)
-        named: dict[str, Json] = {"name": judge.name, "fingerprint": fingerprint, "constitution": principles}
-        return found, named, self_judged
-    finally:
-        engine.close()
+        found = read_probes(engine, system)
+    except JudgeUnfit as error:
+        return None, str(error).splitlines()[0]
+    return found, "" if found else f"the engine {engine.info.engine} reads no log-probabilities"
 
 
-def _lengths(base: Sequence[Sample], trained: Sequence[Sample], seed: int) -> list[Attribute]:
-    """Mean length of the responses in words, and in tokens where both engines count them."""
-    words = [[(one.prompt_id, float(len(one.text.split()))) for one in side] for side in (base, trained)]
-    found = [compared("words", words[0], words[1], seed=seed)]
-    tokens = [
-        [(one.prompt_id, float(one.completion_tokens)) for one in side if one.completion_tokens is not None]
-        for side in (base, trained)
-    ]
-    if all(tokens):
-        found.append(compared("tokens", tokens[0], tokens[1], seed=seed))
-    return found
+def _divergence(
+    config: EvaluateConfig, drawn: Sequence[Drawn], console: Console
+) -> tuple[Divergence | None, dict[str, str]]:
+    """KL to the base, or why there is none."""
+    wanted = config.engine == "transformers" if config.kl is None else config.kl
+    if not wanted:
+        why = "not asked for" if config.kl is False else "loads the models once more; ask for it with --set kl=true"
+        return None, {"KL": why}
+    why = unbiased(config.temperature, config.top_p) or ("" if drawn else "the engine gives no tokens")
+    if why:
+        return None, {"KL": why}
+    trained, base = (
+        token_logps(model, drawn, name=role, console=console)
+        for model, role in ((config.trained, "trained"), (config.base, "base"))
+    )
+    return divergence(drawn, trained, base, seed=config.seed), {}
 
 
 def _write(found: Evaluation, duels: Sequence[Duel]) -> None:

@@ -69,18 +69,34 @@ def mean(values: Sequence[float], prompts: Sequence[Hashable], *, seed: int = 0)
     Raises:
         ValueError: there are no values.
     """
+    return ratio(values, [1.0] * len(values), prompts, seed=seed)
+
+
+def ratio(values: Sequence[float], sizes: Sequence[float], prompts: Sequence[Hashable], *, seed: int = 0) -> Estimate:
+    """Give the sum of values over the sum of sizes with a percentile bootstrap over prompts.
+
+    Args:
+        values: (responses,) what is added up.
+        sizes: (responses,) positive: what it is divided by, such as tokens.
+        prompts: (responses,) which prompt each belongs to.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: there are no values.
+    """
     import numpy as np
 
     if not values:
         raise ValueError("no values to take a mean of")
-    groups: dict[Hashable, list[float]] = {}
-    for value, prompt in zip(values, prompts, strict=True):
-        groups.setdefault(prompt, []).append(value)
-    sums = np.array([sum(group) for group in groups.values()])
-    sizes = np.array([len(group) for group in groups.values()], dtype=np.float64)
+    groups: dict[Hashable, tuple[list[float], list[float]]] = {}
+    for value, size, prompt in zip(values, sizes, prompts, strict=True):
+        found = groups.setdefault(prompt, ([], []))
+        found[0].append(value)
+        found[1].append(size)
+    sums, totals = (np.array([sum(group[side]) for group in groups.values()], dtype=np.float64) for side in (0, 1))
     draws = np.random.default_rng(seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)), RESAMPLES)
-    low, high = np.quantile((draws @ sums) / (draws @ sizes), [0.025, 0.975])
-    return Estimate(float(sums.sum() / sizes.sum()), float(low), float(high), len(groups))
+    low, high = np.quantile((draws @ sums) / (draws @ totals), [0.025, 0.975])
+    return Estimate(float(sums.sum() / totals.sum()), float(low), float(high), len(groups))
 
 
 def mean_difference(

@@ -13,6 +13,7 @@ from tenet.console import Console
 from tenet.errors import TooManyFailures
 from tenet.ids import content_id, seed_from
 from tenet.records import Finish, Prompt, Sample
+from train.measures.kl import Drawn
 
 MAX_FAILED = 0.2
 
@@ -27,10 +28,12 @@ def draw_responses(
     name: str,
     console: Console,
     system: str = "",
+    kept: list[Drawn] | None = None,
 ) -> list[Sample]:
     """Draw `samples` responses to each prompt, in the order of the prompts.
 
-    The seed of a draw follows from `seed`, the prompt and its number, never from the model, so two models get the same.
+    The seed of a draw follows from `seed`, the prompt and its number, never from the model, so two models get the same. The tokens of
+    complete responses are appended to `kept`, if it is given.
 
     Raises:
         TooManyFailures: more than a fifth of the draws failed; says why the first did.
@@ -49,6 +52,12 @@ def draw_responses(
                 _sample(prompt, index, name, request, completion)
                 for (prompt, index), request, completion in zip(batch, requests, found, strict=True)
             ]
+            if kept is not None:
+                kept += [
+                    Drawn(prompt.id, tuple(request.tokens), tuple(completion.tokens))
+                    for (prompt, _), request, completion in zip(batch, requests, found, strict=True)
+                    if completion.tokens and completion.finish is not Finish.ERROR
+                ]
             progress.advance(len(batch))
     _require_enough(drawn, name)
     return drawn

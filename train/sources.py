@@ -45,7 +45,7 @@ _LOOKED_AT: Final[Mapping[Method, tuple[str, ...]]] = {
 }
 
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv"}
-_HELD_OUT: Final = ("test", "validation", "eval")
+HELD_OUT: Final = ("test", "validation", "eval")
 _HUB_ID: Final = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 
 
@@ -85,6 +85,18 @@ def open_source(config: TrainConfig, method: Method, cache: Path) -> Source:
         raise InvalidInput(f"{config.data}: the split {config.split} has no rows", [])
     test = None if test is None else _used(test, method)
     return Source(config.data, location, _used(train, method), test, notes)
+
+
+def splits_of(data: str, cache: Path) -> Mapping[str, Dataset]:
+    """Open every split of a data set of preference pairs, with all its columns.
+
+    Raises:
+        MissingInput, InvalidInput: as `open_source` does.
+    """
+    splits = _load(data, locate(data, Method.REWARD), cache)
+    for rows in splits.values():
+        _check_columns(rows, Method.REWARD, data)
+    return splits
 
 
 def locate(data: str, method: Method) -> Path | None:
@@ -182,7 +194,7 @@ def _chosen_splits(splits: Mapping[str, Dataset], config: TrainConfig) -> tuple[
     found += [Problem(f"no eval_split {wanted!r}; there is {there}") for _ in (0,) if wanted and wanted not in splits]
     if found or name is None:
         raise InvalidInput(f"{config.data}: splits that are not there", found)
-    held_out = wanted or next((key for key in _HELD_OUT if key in splits and key != name), None)
+    held_out = wanted or next((key for key in HELD_OUT if key in splits and key != name), None)
     return splits[name], None if held_out is None or not len(splits[held_out]) else splits[held_out]
 
 

@@ -14,11 +14,17 @@ FILE = "report.html"
 
 
 def write_report(
-    run: Path, out: Path | None = None, *, evaluation: Path | None = None, trainings: Sequence[Path] | None = None
+    run: Path,
+    out: Path | None = None,
+    *,
+    evaluation: Path | None = None,
+    trainings: Sequence[Path] | None = None,
+    measured: Sequence[Path] = (),
 ) -> Path:
     """Write the report of a run folder and return where: `out`, or `report.html` in the folder.
 
     `evaluation` (a file) and `trainings` (folders) may lie outside the run; by default its own are read.
+    `measured` names files and folders of evaluations, curves, comparisons and measured reward models.
 
     Raises:
         MissingInput: there is no run folder, or a shard of it does not read back.
@@ -30,5 +36,5 @@ def write_report(
     from tenet.runs.atomic import write_text
 
     path = out or run / FILE
-    write_text(path, render(gather(run, evaluation=evaluation, trainings=trainings)))
+    write_text(path, render(gather(run, evaluation=evaluation, trainings=trainings, measured=measured)))
     return path

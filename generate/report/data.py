@@ -6,6 +6,7 @@ Whatever a run does not have yet (training, evaluation, pairs) is left out. A ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from generate.calibrated import PANEL_FILE
 from generate.context import Step
 from generate.report import facts
 from generate.report.audits import audit_rows
+from generate.report.evaluations import NAMES, Measured, measured_in
 from generate.report.findings import Findings
 from generate.report.headline import headline, standfirst, tiles
 from generate.report.judgecard import judge_cards_of
@@ -44,11 +46,18 @@ _ASKING: Final = (Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES)
 POCKET: Final = "pocket"
 
 
-def gather(path: Path, *, evaluation: Path | None = None, trainings: Sequence[Path] | None = None) -> ReportData:
+def gather(
+    path: Path,
+    *,
+    evaluation: Path | None = None,
+    trainings: Sequence[Path] | None = None,
+    measured: Sequence[Path] = (),
+) -> ReportData:
     """Everything that the report of the run at `path` shows.
 
     `evaluation` and `trainings` name files and folders outside the run; by default its own `evaluation.json` and
-    the folders in its `train/` are read.
+    the folders in its `train/` are read. `measured` names files and folders of evaluations, curves, comparisons and measured reward
+    models; by default those in the run and in the folders of its `train/` are read.
 
     Raises:
         MissingInput: there is no run folder at `path`, or a shard does not read back.
@@ -59,12 +68,14 @@ def gather(path: Path, *, evaluation: Path | None = None, trainings: Sequence[Pa
         stats = read_json(path / STATS)
         principles = principles_of(run)
         ids = [principle.id for principle in principles.file.active] if principles.file else []
-        file = evaluation or path / EVALUATION
-        measured = evaluation_of(read_json(file), ids, file.with_name(f"{file.stem}-responses.jsonl"))
+        others = measured_in(measured, named=True) if measured else measured_in([*_train_folders(path), *_own(path)])
+        own = path / EVALUATION
+        file = evaluation or (others.evaluation if measured or not own.is_file() else None) or own
+        before_after = evaluation_of(read_json(file), ids, file.with_name(f"{file.stem}-responses.jsonl"))
         revisions = revisions_of(run)
-        numbers = _findings(run, found, principles, measured, revisions)
+        numbers = replace(_findings(run, found, principles, before_after, revisions), curves=others.curves)
         return _report(
-            run, found, stats, principles, numbers, revisions, trainings_of(trainings or _train_folders(path))
+            run, found, stats, principles, numbers, revisions, trainings_of(trainings or _train_folders(path)), others
         )
 
 
@@ -76,6 +87,7 @@ def _report(
     numbers: Findings,
     revisions: Revisions | None,
     trainings: tuple[Training, ...],
+    others: Measured,
 ) -> ReportData:
     judge = as_mapping(run.config.get("judge"))
     policies = facts.policy_facts(run.config.get("policy"))
@@ -106,6 +118,9 @@ def _report(
         people=people_of(run.path),
         trainings=trainings,
         evaluation=numbers.evaluation,
+        curves=others.curves,
+        comparisons=others.comparisons,
+        reward_models=others.rewards,
         examples=examples(run),
         revisions=revisions,
         judge_cards=judge_cards_of(read_json(run.path / CARD), verdicts.calls),
@@ -177,6 +192,11 @@ def _owed(run: Run) -> int:
 def _anchors(run: Run) -> int:
     """How many human labels lie in the run."""
     return sum(1 for line in facts.text_of(run.path / LABELS).splitlines() if line.strip())
+
+
+def _own(path: Path) -> list[Path]:
+    """Files of evaluations that lie in the run itself."""
+    return [path / name for name in NAMES if (path / name).is_file()]
 
 
 def _train_folders(path: Path) -> list[Path]:

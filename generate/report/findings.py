@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from generate.report.model import (
     AttributeRow,
+    CurveView,
     Evaluation,
     LabelMass,
     Lengths,
@@ -40,6 +41,7 @@ class Findings:
     principles_name: str = ""
     principles_lost: str = ""
     evaluation: Evaluation | None = None
+    curves: Sequence[CurveView] = ()
     anchors: int = 0
     pocket: bool = False
     owed: int = 0

@@ -12,9 +12,9 @@ from typing import Final
 
 from generate.report.curves import curves
 from generate.report.facts import model_name
-from generate.report.model import Answers, AttributeRow, Change, Evaluation, Rate, Training
+from generate.report.model import Answers, AttributeRow, Change, Evaluation, MeasureRow, Rate, Training
 from generate.report.source import as_mapping, read_json
-from generate.report.words import number, percent, plural, seconds
+from generate.report.words import between, change_between, number, percent, plural, points, seconds
 from tenet.ids import Json, unit_interval
 
 SHOWN_ANSWERS, SHOWN_CHARACTERS = 3, 2000
@@ -49,7 +49,54 @@ def evaluation_of(
         self_judged=judge.get("self_judged") is True,
         facts=tuple(_evaluation_facts(value)),
         answers=answers_of(responses) if responses else (),
+        measures=tuple(_measures(value)),
+        because=tuple(str(one) for one in _listed(judge.get("self_judged_because"))),
+        not_told=tuple((name, str(reason)) for name, reason in as_mapping(value.get("not_told")).items()),
     )
+
+
+def _measures(value: Mapping[str, Json]) -> Iterator[MeasureRow]:
+    """Every figure but the oracle's: an independent judge's first, one that is not independent last."""
+    judge = as_mapping(value.get("judge"))
+    own = judge.get("self_judged") is True
+    preferred = [
+        MeasureRow(name, "", f"{percent(rate.value)} ({between(rate)})", "", own)
+        for name, held in (
+            (f"preferred by {model_name(judge.get('name'))}", judge.get("win_rate")),
+            ("preferred, at equal length", as_mapping(judge.get("length_controlled")).get("win_rate")),
+        )
+        if (rate := rate_of(held))
+    ]
+    if not own:
+        yield from preferred
+    for one in map(as_mapping, _listed(value.get("behaviour"))):
+        yield from _measure(one)
+    kl = as_mapping(as_mapping(value.get("kl")).get("nats_per_response"))
+    for name in ("k1", "k3"):
+        if estimate := rate_of(kl.get(name)):
+            words = f"{number(estimate.value, 1)} ({number(estimate.low, 1)} to {number(estimate.high, 1)})"
+            yield MeasureRow(f"KL to the base, nats an answer ({name})", "0", words)
+    if own:
+        yield from preferred
+
+
+def _measure(one: Mapping[str, Json]) -> Iterator[MeasureRow]:
+    """One measure before and after, in percent where it is a rate."""
+    base, trained, change = (rate_of(one.get(key)) for key in ("base", "trained", "change"))
+    if base is None or trained is None:
+        return
+    moved = ""
+    if one.get("kind") == "rate":
+        before, after = (f"{percent(rate.value)} ({between(rate)})" for rate in (base, trained))
+        if change:
+            moved = f"{points(change.value)} ({change_between(Change(change.value, change.low, change.high))})"
+    else:
+        before, after = (
+            f"{number(rate.value, 3)} ({number(rate.low, 3)} to {number(rate.high, 3)})" for rate in (base, trained)
+        )
+        if change:
+            moved = f"{number(change.value, 3)} ({number(change.low, 3)} to {number(change.high, 3)})"
+    yield MeasureRow(str(one.get("name", "")), before, after, moved)
 
 
 def answers_of(path: Path) -> tuple[Answers, ...]:

@@ -197,11 +197,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Curve:
-    """A small plot of lines: one quantity over another."""
+    """A small plot of lines: one quantity over another; `mark` is a place along it to draw a line at."""
 
     title: str
     caption: str
     series: tuple[Series, ...]
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,17 @@ class AttributeRow:
 
 
 @dataclass(frozen=True)
+class MeasureRow:
+    """One measure of both policies in words; `own`: a figure of a judge that is not independent."""
+
+    name: str
+    base: str
+    trained: str
+    change: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True)
 class Answers:
     """What both policies answered to one held-out prompt."""
 
@@ -244,7 +256,11 @@ class Answers:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the trained policy does on prompts that it was not trained on, beside the base policy."""
+    """What the trained policy does on prompts that it was not trained on, beside the base policy.
+
+    `measures` are all figures but those of `rows`, the independent ones first; `because` says why the judge is not independent;
+    `not_told` has what could not be measured, with the reason.
+    """
 
     base_name: str
     trained_name: str
@@ -255,6 +271,41 @@ class Evaluation:
     self_judged: bool = False
     facts: tuple[tuple[str, str], ...] = ()
     answers: tuple[Answers, ...] = ()
+    measures: tuple[MeasureRow, ...] = ()
+    because: tuple[str, ...] = ()
+    not_told: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def independent(self) -> bool:
+        """Whether there is a figure that the training's own judge did not give."""
+        return bool(self.rows) or (self.win_rate is not None and not self.self_judged)
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """A training over its checkpoints: proxy, gold and distance from the base as curves, and every number in words.
+
+    `warning` is empty where the two do not part; `because` says why the gold measure is not independent, if it is not.
+    """
+
+    proxy: str
+    gold: str
+    plots: tuple[Curve, ...]
+    rows: tuple[tuple[str, ...], ...]
+    rule: str
+    warning: str = ""
+    falls: bool = False
+    because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table in words: its caption, the head and the rows, and what to know of it."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -349,6 +400,9 @@ class ReportData:
     people: People | None = None
     trainings: tuple[Training, ...] = ()
     evaluation: Evaluation | None = None
+    curves: tuple[CurveView, ...] = ()
+    comparisons: tuple[TableView, ...] = ()
+    reward_models: tuple[TableView, ...] = ()
     examples: tuple[Example, ...] = ()
     revisions: Revisions | None = None
     judge_cards: tuple[JudgeCard, ...] = ()

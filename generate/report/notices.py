@@ -197,6 +197,32 @@ def training(found: Findings) -> Iterator[Notice]:
             yield Notice(Level.CAUTION, f"Training did not raise {row.name}", body, mend)
 
 
+def optimised(found: Findings) -> Iterator[Notice]:
+    """The proxy goes on rising where the gold measure does not."""
+    for curve in found.curves:
+        if curve.warning:
+            title = "The policy is over-optimised" if curve.falls else "The proxy rises where the gold measure does not"
+            body = f"{curve.warning[:1].upper()}{curve.warning[1:]}."
+            mend = (
+                "Take the marked checkpoint, train for fewer steps, or hold the policy nearer to the base (beta, KL)."
+            )
+            yield Notice(Level.SERIOUS if curve.falls else Level.CAUTION, title, body, mend)
+        if curve.because:
+            body = f"{'; '.join(curve.because)}."
+            yield Notice(Level.CAUTION, "The gold measure is not independent", f"{body[:1].upper()}{body[1:]}")
+
+
+def independence(found: Findings) -> Iterator[Notice]:
+    """The only figure is the training's own judge's."""
+    if found.evaluation and found.evaluation.win_rate and not found.evaluation.independent:
+        because = "; ".join(found.evaluation.because) or "this judge also made the labels that the model was trained on"
+        body = f"The only judge of before and after is self-judged: {because}. That training followed the judge is all it shows."
+        mend = (
+            "Evaluate with a judge of another family that made none of the labels, or have people compare the answers."
+        )
+        yield Notice(Level.CAUTION, "No independent figure", body, mend)
+
+
 def standing(found: Findings) -> Iterator[Notice]:
     """What the figures can and cannot say."""
     if found.calls and not found.anchors:
@@ -217,5 +243,6 @@ def standing(found: Findings) -> Iterator[Notice]:
 
 
 RULES: Final[tuple[Callable[[Findings], Iterator[Notice]], ...]] = (
-    unfinished, size, failures, order, label_mass, votes, cut_texts, lengths, principles, wordings, training, standing,
+    unfinished, size, failures, order, label_mass, votes, cut_texts, lengths, principles, wordings, training,
+    optimised, independence, standing,
 )  # fmt: skip

@@ -62,7 +62,9 @@ class Path:
 
 @dataclass(frozen=True)
 class LinePlot:
-    """A plot of lines ready to draw; `zero` is the height in pixels of the zero line, None where 0 is out of range."""
+    """A plot of lines ready to draw; `zero` is the height in pixels of the zero line, None where 0 is out of range, `mark` a place
+    across in percent.
+    """
 
     title: str
     caption: str
@@ -71,6 +73,7 @@ class LinePlot:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     zero: float | None
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ def lines(curve: Curve, *, height: float = 150.0) -> LinePlot | None:
         tuple(Tick(100 * (v - left) / (right - left), short(v)) for v in across),
         tuple(Tick(height * (y[-1] - v) / (y[-1] - y[0]), short(v)) for v in y),
         height * y[-1] / (y[-1] - y[0]) if y[0] < 0 < y[-1] else None,
+        None if curve.mark is None else 100 * (curve.mark - left) / (right - left),
     )  # fmt: skip
 
 

@@ -59,5 +59,6 @@ def render(data: ReportData) -> str:
         (training, [plot for curve in training.curves if (plot := plots.lines(curve))]) for training in data.trainings
     ]
     people = plots.lines(data.people.curve) if data.people else None
+    parted = [(view, [plot for one in view.plots if (plot := plots.lines(one))]) for view in data.curves]
     page = environment().get_template("report.html.jinja")
-    return page.render(data=data, certainty=certainty, mass=mass, curves=curves, people=people)
+    return page.render(data=data, certainty=certainty, mass=mass, curves=curves, people=people, parted=parted)

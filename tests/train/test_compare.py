@@ -42,7 +42,7 @@ def test_the_command_compares_all_with_one_base(tiny_model: Path, tmp_path: Path
     for folder in trained:
         shutil.copytree(tiny_model, folder)
     words = ["evaluate", str(tiny_model), *map(str, trained), "--prompts", str(prompts), "--oracle", ORACLE]
-    words += ["--set", "max_tokens=6", "--out", str(tmp_path / "both")]
+    words += ["--set", "max_tokens=6", "--set", "sycophancy=false", "--out", str(tmp_path / "both")]
     done = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     for name in ("has_a", "asked", "base", "one", "two"):

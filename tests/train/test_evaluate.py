@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tenet.cli import cli
 from tenet.errors import InvalidInput, UsageError
 from train.attributes import compared, find_oracle
-from train.evaluate import EvaluateConfig, JudgedBy, evaluate, place_of, same_model
+from train.evaluate import EvaluateConfig, JudgedBy, evaluate, place_of
 
 pytest.importorskip("transformers")
 
@@ -73,6 +73,18 @@ def test_a_judge_and_an_oracle(tiny_model: Path, other_model: Path, prompts: Pat
     answers = (tmp_path / "out" / "evaluation-responses.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(answers) == 16
     assert {"prompt", "base", "trained", "p_trained", "index"} == set(json.loads(answers[0]))
+    assert record["headline"] == f"attributes read by the oracle {ORACLE}"
+    measured = {one["name"] for one in record["behaviour"]}
+    assert {
+        "over-refusal (benign prompts)",
+        "boilerplate",
+        "overlap of answers",
+        "distinct-1",
+        "distinct-2",
+    } <= measured
+    assert record["kl"]["nats_per_response"]["k3"]["value"] > 0
+    assert "of its probability" in record["not_told"]["sycophancy (shift)"]
+    assert "too few" in record["judge"]["length_controlled"]["reason"]
 
 
 def test_a_model_ties_with_itself(tiny_model: Path, prompts: Path, tmp_path: Path) -> None:
@@ -85,8 +97,11 @@ def test_a_model_ties_with_itself(tiny_model: Path, prompts: Path, tmp_path: Pat
         out=str(tmp_path),
         judge=judge,
         max_tokens=8,
+        sycophancy=False,
     )
     found = evaluate(config)
+    assert found.divergence is not None
+    assert found.divergence.k1.value == 0.0
     assert found.judged is not None
     assert (found.judged.identical, found.judged.ties) == (8, 8)
     assert found.judged.win_rate is not None
@@ -102,20 +117,57 @@ def test_a_judge_that_made_the_labels_is_named(
     (trained / "train.json").write_text(json.dumps({"status": "finished", "origin": origin}), encoding="utf-8")
     judge = JudgedBy(model="longer", principles="pocket/courteous", engine="scripted")
     config = EvaluateConfig(
-        base=str(tiny_model), trained=str(trained), prompts=str(prompts), judge=judge, max_tokens=4, limit=3
-    )
+        base=str(tiny_model), trained=str(trained), prompts=str(prompts), judge=judge, max_tokens=4, limit=3,
+        sycophancy=False, kl=False,
+    )  # fmt: skip
     assert place_of(config) == trained / "evaluation.json"
     assert evaluate(config).self_judged is True
     other = JudgedBy(model="shorter", principles="pocket/courteous", engine="scripted")
     assert not evaluate(EvaluateConfig(**{**vars(config), "judge": other})).self_judged
 
 
-def test_one_model_under_two_hosts() -> None:
-    assert same_model(
-        {"engine": "vllm", "model": "a", "revision": "r"}, {"engine": "transformers", "model": "b", "revision": "r"}
-    )
-    assert not same_model({"model": "a", "revision": "r"}, {"model": "a", "revision": "s"})
-    assert same_model({"model": "a", "revision": ""}, {"model": "a"})
+def test_a_self_judged_figure_never_heads_the_table(
+    tiny_model: Path, other_model: Path, prompts: Path, tmp_path: Path
+) -> None:
+    trained = tmp_path / "trained"
+    shutil.copytree(other_model, trained)
+    origin = {"judge": {"mode": "each", "model": {"engine": "vllm", "model": "longer", "revision": ""}}}
+    (trained / "train.json").write_text(json.dumps({"status": "finished", "origin": origin}), encoding="utf-8")
+    words = [
+        "evaluate",
+        str(tiny_model),
+        str(trained),
+        "--prompts",
+        str(prompts),
+        "--judge",
+        "longer",
+        "--set",
+        "max_tokens=4",
+    ]
+    words += ["--principles", "pocket/courteous", "--set", "judge.engine=scripted", "--set", "sycophancy=false"]
+    alone = CliRunner().invoke(cli, [*words, "--set", "kl=false"], catch_exceptions=False)
+    assert "NO INDEPENDENT FIGURE" in alone.stdout
+    assert alone.stdout.index("distinct-1") < alone.stdout.index("preferred by longer (self-judged)")
+    assert "self-judged: this judge also made the labels" in alone.stderr
+    assert "KL cannot be told: not asked for" in alone.stderr
+    assert json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))["headline"] is None
+    beside = CliRunner().invoke(cli, [*words, "--oracle", ORACLE, "--set", "temperature=0.5"], catch_exceptions=False)
+    assert "NO INDEPENDENT FIGURE" not in beside.stdout
+    assert beside.stdout.index("has_a") < beside.stdout.index("preferred by longer (self-judged)")
+    assert "KL needs responses drawn at temperature 1" in beside.stderr
+
+
+def test_a_policy_judged_by_its_own_base_is_self_judged(
+    tiny_model: Path, other_model: Path, prompts: Path, tmp_path: Path
+) -> None:
+    judge = JudgedBy(model=str(tiny_model), principles="pocket/courteous", min_label_mass=0.0)
+    config = EvaluateConfig(
+        base=str(tiny_model), trained=str(other_model), prompts=str(prompts), out=str(tmp_path), judge=judge,
+        max_tokens=4, limit=2, kl=False, sycophancy=False,
+    )  # fmt: skip
+    found = evaluate(config)
+    assert found.verdict is not None
+    assert found.verdict.because == ["this judge has a base model in common with the policy that it judges"]
 
 
 def test_attributes_by_hand() -> None:
@@ -168,7 +220,7 @@ def test_the_command_prints_one_table(tiny_model: Path, other_model: Path, promp
         "--set",
         "judge.engine=scripted",
     ]
-    words += ["--set", "max_tokens=6", "--limit", "4"]
+    words += ["--set", "max_tokens=6", "--limit", "4", "--set", "sycophancy=false"]
     shown = CliRunner().invoke(cli, words)
     assert shown.exit_code == 0, shown.output
     assert "has_a" in shown.stdout
