@@ -47,10 +47,11 @@ class PolicyText:
     def turns(self, prompt: str) -> Messages | None:
         """The turns of a rendered prompt that opens the assistant's turn; None where the template does not render this text.
 
-        Of several readings the one with the most turns is taken.
+        Of several readings the one with the most turns is taken. Of `MOST_TURNS` turns or more nothing is read.
         """
         found = [turns for template in self._templates for turns in _readings(template, prompt)]
-        return max(found, key=len, default=None)
+        most = max(found, key=len, default=None)
+        return most if most is not None and len(most) < MOST_TURNS else None
 
     def response(self, query: str, prompt: str) -> str | None:
         """What follows the prompt in prompt + response, without control tokens at its end; None where `query` begins otherwise.
@@ -88,7 +89,7 @@ def _templates(tokenizer: TokenizerLike) -> list[ChatTemplate]:
 def _readings(template: ChatTemplate, text: str) -> Iterator[Messages]:
     """Readings of a text, each with more turns than the one before, with and without a system turn."""
     for head in ((), ("system",)):
-        for pairs in range((MOST_TURNS - len(head) + 1) // 2):
+        for pairs in range(MOST_TURNS // 2 + 1):
             roles = (*head, *("user", "assistant") * pairs, "user")
             try:
                 contents = _filled(template.layout(roles), text)
