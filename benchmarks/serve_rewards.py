@@ -120,7 +120,7 @@ def served(words: Sequence[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.stdout.close()
 
 
-async def _as_openrlhf(address: str, given: Sequence[Case], concurrent: int) -> Got:
+async def as_openrlhf(address: str, given: Sequence[Case], concurrent: int) -> Got:
     """Ask as OpenRLHF's single-turn executor does: a session a try, five tries, the reward of one sample."""
     import aiohttp
 
@@ -152,7 +152,7 @@ async def _as_openrlhf(address: str, given: Sequence[Case], concurrent: int) -> 
     return Got([reward for reward, _ in found], [seconds for _, seconds in found], tries, time.perf_counter() - began)
 
 
-def _as_verl(address: str, given: Sequence[Case], concurrent: int) -> Got:
+def as_verl(address: str, given: Sequence[Case], concurrent: int) -> Got:
     """Ask as verl's reward managers do: `compute_score` by its keywords, in threads."""
     from tenet.errors import TenetError
     from train.serving.verl import compute_score
@@ -179,9 +179,9 @@ def _as_verl(address: str, given: Sequence[Case], concurrent: int) -> Got:
 
 def _run(pipe: Connection, client: str, address: str, given: Sequence[Case], concurrent: int) -> None:
     if client == "openrlhf":
-        pipe.send(asyncio.run(_as_openrlhf(address, given, concurrent)))
+        pipe.send(asyncio.run(as_openrlhf(address, given, concurrent)))
     else:
-        pipe.send(_as_verl(address, given, concurrent))
+        pipe.send(as_verl(address, given, concurrent))
     pipe.close()
 
 
