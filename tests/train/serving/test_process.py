@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_verl_names_what_it_lacks(address: str) -> None:
         compute_score("data", "Five.", "", {"index": 3}, url=address)
     turns = np.array([{"role": "user", "content": "Egg?"}], dtype=object)  # as Parquet gives them
     assert prompt_of({"prompt": turns}, ("prompt",)) == [{"role": "user", "content": "Egg?"}]
+
+
+def test_verls_function_needs_python_alone() -> None:
+    """verl loads the file by its path, in an environment without Tenet's libraries (`-S`: none but the standard ones)."""
+    root = Path(__file__).resolve().parents[3]
+    file = root / "train" / "serving" / "verl.py"
+    code = (
+        f"import sys; sys.path.insert(0, {str(root)!r}); from importlib import util; spec = util.spec_from_file_location('custom', {str(file)!r}); "
+        "module = util.module_from_spec(spec); spec.loader.exec_module(module); print(module.compute_score.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("compute_score", 0), done.stderr
 
 
 def test_a_client_says_what_is_wrong(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
