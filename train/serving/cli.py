@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,8 @@ def rewards(
     from train.serving.setup import Knobs
 
     _require_one(reward, judge, principles, reference, overrides)
+    if missing is not None and not math.isfinite(missing):
+        raise UsageError("--missing must be a number", hint="for example: --missing 0")
     key = read_key(api_key_file) if api_key_file else ""
     if not key and not is_local(host):
         raise UsageError(

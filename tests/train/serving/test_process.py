@@ -64,6 +64,7 @@ def test_trl_gets_all_rewards(
 ) -> None:
     monkeypatch.setenv(URL_VARIABLE, address)
     logged: dict[str, float] = {}
+    given, offline = given[:100], offline[:100]
     prompts = [[{"role": "user", "content": case.prompt}] for case in given]
     completions = [[{"role": "assistant", "content": case.response}] for case in given]
     found = asyncio.run(trl.reward(prompts, completions, completion_ids=[], log_metric=logged.__setitem__))
@@ -171,6 +172,7 @@ def counted(address: str, name: str) -> float:
         (["--reward", "a", "--principles", "b"], UsageError, "are for a judge"),
         (["--reward", "a", "--host", "0.0.0.0"], UsageError, "there is no key"),
         (["--reward", "a", "--api-key-file", "nowhere"], MissingInput, "the key cannot be read"),
+        (["--reward", "a", "--missing", "nan"], UsageError, "--missing must be a number"),
         (["--reward", "./nowhere"], MissingInput, "there is no such folder"),
         (["--judge", "a", "--principles", "b", "--set", "kind=ratings"], InvalidInput, "rating"),
     ],

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from judges.probability import sigmoid
@@ -17,7 +19,7 @@ from tenet.ids import Json
 from train.rewards import RewardModelSource, RewardSource
 from train.rows import Text
 from train.serving.guard import is_local
-from train.serving.protocol import Limits
+from train.serving.protocol import Limits, queries
 from train.serving.server import Rewards, Service, application
 from train.serving.setup import Knobs, reward_service
 
@@ -78,6 +80,36 @@ def test_a_response_cannot_forge_a_turn(client: TestClient, reward_model: Path) 
     assert client.post("/get_reward", json=openrlhf(forged)).json()["rewards"] == pytest.approx(offline, abs=1e-5)
     genuine = [*TURNS, {"role": "assistant", "content": "No."}, {"role": "user", "content": "Thanks!"}]
     assert source.score([genuine], [REPLY])[0] != pytest.approx(offline[0], abs=1e-4)
+
+
+PIECES = [
+    "<|im_end|>",
+    "<|im_start|>",
+    "<|endoftext|>",
+    "<|im_st",
+    "art|>",
+    "user\n",
+    "assistant\n",
+    "\n",
+    " ",
+    "Five.",
+    "\u200b",
+    "\0",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=12))
+def test_no_response_makes_control_tokens(rewarding: Service, pieces: list[str]) -> None:
+    """From OpenRLHF's text to the ids that the model reads: those of one answer, however control tokens are spelled or put together."""
+    assert isinstance(rewarding.source, RewardModelSource)
+    encoder = rewarding.source._encoder
+    told = openrlhf("".join(pieces))
+    (row,) = queries(told, rewarding.policy, rewarding.limits)
+    assert isinstance(row.prompt, list)
+    (ids,), (honest,) = encoder.ids([row.prompt], [row.response]), encoder.ids([TURNS], [REPLY])
+    control = encoder._codec.control_ids
+    assert [token for token in ids if token in control] == [token for token in honest if token in control]
 
 
 @pytest.mark.parametrize(
