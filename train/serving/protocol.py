@@ -27,12 +27,11 @@ _PLAIN_QUERY: Final = (
 
 
 class Refused(UsageError):
-    """A request that is not answered with rewards; `status` is the one of HTTP, `again` the seconds after which to try anew."""
+    """A request that is not answered with rewards; `status` is the one of HTTP."""
 
-    def __init__(self, message: str, status: int = 400, *, again: int | None = None) -> None:
+    def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
-        self.again = again
 
 
 @dataclass(frozen=True, slots=True)

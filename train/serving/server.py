@@ -119,7 +119,7 @@ class Rewards:
             try:
                 response = await handler(request)
             except Refused as error:
-                response = _problem(error.message, error.status, error.again)
+                response = _problem(error.message, error.status)
             except Full as error:
                 response = _problem(str(error), 503, error.again)
             except ScoringFailed as error:
