@@ -1,4 +1,4 @@
-"""The commands that serve models by hand: serve judge. Knows click; the work is elsewhere."""
+"""The commands that serve models by hand: serve judge, and what stands elsewhere. Knows click; the work is elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tenet.cligroup import GroupWithMore
 from tenet.console import Console
 from tenet.ids import Json
 
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from engines.server_process import ServerProcess
 
 LOOK_SECONDS = 0.5
+ELSEWHERE = {"rewards": "train.serving.cli:rewards"}
 
 
-@click.group()
+@click.group(cls=GroupWithMore, elsewhere=ELSEWHERE)
 def serve() -> None:
-    """Serve a model to runs, on this machine, until Ctrl-C.
+    """Serve a model, on this machine, until Ctrl-C: a judge to runs, or rewards to other RL stacks.
 
     A run starts and stops its own server with `engine: vllm-server`; serve by hand to keep one for several runs.
 
     \b
-    Example:
+    Examples:
       tenet serve judge MODEL --port 8000
+      tenet serve rewards --reward train/reward
     """
 
 

@@ -197,7 +197,7 @@ def revise(show: int | None, as_json: bool, **given: Any) -> None:
     "formats",
     multiple=True,
     metavar="FORMAT",
-    help="trl-preference, trl-unpaired, reward or sft; may be repeated.",
+    help="trl-preference, trl-unpaired, reward, sft or nemo-rl; may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to. Default: dataset/ in the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -37,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
     "report": ("generate.cli:report", "Write a run's report page."),
-    "serve": ("engines.cli:serve", "Serve a model to runs, on this machine."),
+    "serve": ("engines.cli:serve", "Serve a judge to runs, or rewards to other RL stacks."),
     "labels": (
         "judges.humans.cli:labels",
         "Collect people's labels, bring them in and out, measure how far people agree.",

@@ -33,7 +33,7 @@ __all__ = [
 
 Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
 PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
-ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft"]
+ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft", "nemo-rl"]
 
 
 @dataclass(frozen=True)

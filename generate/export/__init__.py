@@ -14,6 +14,7 @@ from typing import Final
 
 from generate.export.columns import SPLIT, Column
 from generate.export.exporter import Exporter
+from generate.export.nemo import NemoRl
 from generate.export.preference import Preference, Reward
 from generate.export.sft import Sft
 from generate.export.source import ExportSource, PairRow, RevisionRow, as_sample, split_of
@@ -23,7 +24,7 @@ from tenet.errors import UsageError
 from tenet.yamlfile import suggest
 
 EXPORTERS: Final[Mapping[str, Exporter]] = {
-    exporter.name: exporter for exporter in (Preference(), Unpaired(), Reward(), Sft())
+    exporter.name: exporter for exporter in (Preference(), Unpaired(), Reward(), Sft(), NemoRl())
 }
 
 __all__ = [

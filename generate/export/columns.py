@@ -43,6 +43,7 @@ class Kind(StrEnum):
     TEXT = "text"
     TEXTS = "list of texts"
     MESSAGES = "list of messages (role, content)"
+    COMPLETIONS = "list of completions (rank, messages)"
     NUMBER = "number"
     TRUTH = "true or false"
 
@@ -96,6 +97,9 @@ def schema_of(columns: Sequence[Column]) -> Any:
         Kind.TEXT: pa.string(),
         Kind.TEXTS: pa.list_(pa.string()),
         Kind.MESSAGES: pa.list_(message),
+        Kind.COMPLETIONS: pa.list_(
+            pa.struct([pa.field("rank", pa.int64()), pa.field("completion", pa.list_(message))])
+        ),
         Kind.NUMBER: pa.float64(),
         Kind.TRUTH: pa.bool_(),
     }

@@ -26,7 +26,7 @@ from tenet.records import Message
 
 IDENTICAL = "pairs of identical texts"
 
-_LABELS = (
+LABELS = (
     Column(
         "p_chosen",
         Kind.NUMBER,
@@ -78,13 +78,13 @@ class Preference:
         """Which columns the rows have; those of critiques only where the run has critiques."""
         chosen = Column("chosen", Kind.MESSAGES, "The better response, as one message of the assistant.")
         rejected = Column("rejected", Kind.MESSAGES, "The other response, as one message of the assistant.")
-        return (PROMPT, chosen, rejected, *_LABELS, *(_CRITIQUES if source.has_critiques else ()))
+        return (PROMPT, chosen, rejected, *LABELS, *(_CRITIQUES if source.has_critiques else ()))
 
     def rows(self, source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
         """Yield one row a pair."""
         for row in differing(source, left_out):
             sides: Row = {"prompt": turns(row.prompt.messages), "chosen": answer(row.chosen.text)}
-            yield {**sides, "rejected": answer(row.rejected.text), **_labels(row, source.has_critiques)}
+            yield {**sides, "rejected": answer(row.rejected.text), **labels(row, critiques=source.has_critiques)}
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,14 @@ class Reward:
         """Which columns the rows have; no `prompt`, since trainers would put it in front once more."""
         chosen = Column("chosen", Kind.MESSAGES, "The conversation with the better response at its end.")
         rejected = Column("rejected", Kind.MESSAGES, "The conversation with the other response at its end.")
-        return (chosen, rejected, *_LABELS, *(_CRITIQUES if source.has_critiques else ()))
+        return (chosen, rejected, *LABELS, *(_CRITIQUES if source.has_critiques else ()))
 
     def rows(self, source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
         """Yield one row a pair."""
         for row in differing(source, left_out):
             chosen = turns((*row.prompt.messages, Message("assistant", row.chosen.text)))
             rejected = turns((*row.prompt.messages, Message("assistant", row.rejected.text)))
-            yield {"chosen": chosen, "rejected": rejected, **_labels(row, source.has_critiques)}
+            yield {"chosen": chosen, "rejected": rejected, **labels(row, critiques=source.has_critiques)}
 
 
 def differing(source: ExportSource, left_out: Counter[str]) -> Iterator[PairRow]:
@@ -117,9 +117,10 @@ def differing(source: ExportSource, left_out: Counter[str]) -> Iterator[PairRow]
             yield row
 
 
-def _labels(row: PairRow, critiques: bool) -> Row:
+def labels(row: PairRow, *, critiques: bool) -> Row:
+    """What is known of a pair beside its texts, under the names of `LABELS`."""
     pair = row.pair
-    labels: Row = {
+    told: Row = {
         "p_chosen": pair.p_chosen,
         "weight": pair.weight,
         "score_chosen": pair.score_chosen,
@@ -137,6 +138,6 @@ def _labels(row: PairRow, critiques: bool) -> Row:
         "policy_rejected": row.rejected.policy,
     }
     if critiques:
-        labels["critique_chosen"] = row.critique_of(pair.chosen_id)
-        labels["critique_rejected"] = row.critique_of(pair.rejected_id)
-    return labels
+        told["critique_chosen"] = row.critique_of(pair.chosen_id)
+        told["critique_rejected"] = row.critique_of(pair.rejected_id)
+    return told

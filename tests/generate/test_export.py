@@ -14,6 +14,7 @@ import pytest
 from generate.export import EXPORTERS, ExportSource, PairRow, as_sample, export_dataset, split_of
 from generate.export.columns import FORBIDDEN, Column, Kind
 from generate.export.exporter import Exporter
+from generate.export.nemo import EVEN
 from generate.export.preference import IDENTICAL
 from generate.export.sft import FAILED, NO_WINNER
 from generate.export.unpaired import UNDECIDED
@@ -79,7 +80,7 @@ def test_reward_rows_are_whole_conversations_without_a_prompt_column() -> None:
 def test_equal_texts_are_never_exported() -> None:
     (one,) = rows(1)
     same = replace(one, rejected=replace(one.rejected, text=one.chosen.text))
-    for name in ("trl-preference", "reward", "trl-unpaired", "sft"):
+    for name in EXPORTERS:
         made, left_out = written(name, source([same]))
         assert made == []
         assert left_out[IDENTICAL] == 1
@@ -101,6 +102,32 @@ def test_unpaired_rows_by_hand() -> None:
     assert [by_text[text]["label"] for text in "abc"] == [True, True, False]
     assert by_text["b"]["weight"] == pytest.approx(1.5)
     assert [row["completion"][0]["content"] for row in made] == ["a", "b", "c"], "the better ones first"
+
+
+def test_nemo_rl_rows_rank_the_better_response_0() -> None:
+    """The shape that NeMo-RL's `PreferenceDataset` reads, and no even pairs: it refuses ties."""
+    first, second = rows(2)
+    even = replace(second, pair=replace(second.pair, p_chosen=0.5))
+    (row,), left_out = written("nemo-rl", source([first, even]))
+    assert row["context"] == [{"role": one.role, "content": one.content} for one in first.prompt.messages]
+    assert row["completions"] == [
+        {"rank": 0, "completion": [{"role": "assistant", "content": first.chosen.text}]},
+        {"rank": 1, "completion": [{"role": "assistant", "content": first.rejected.text}]},
+    ]
+    assert row["p_chosen"] == first.pair.p_chosen
+    assert left_out == {EVEN: 1}
+
+
+def test_nemo_rl_reads_what_is_written(tmp_path: Path) -> None:
+    """As it opens a folder: by `load_dataset(path)` and a split."""
+    from datasets import load_dataset
+
+    export_dataset(source(rows(20), share=0.2), ["nemo-rl"], tmp_path)
+    found = load_dataset(str(tmp_path / "nemo-rl"), cache_dir=str(tmp_path / "cache"))["train"]
+    for row in found:
+        chosen, rejected = sorted(row["completions"], key=lambda one: one["rank"])
+        assert (chosen["rank"], rejected["rank"]) == (0, 1)
+        assert [turn["role"] for turn in row["context"] + chosen["completion"]][-2:] == ["user", "assistant"]
 
 
 def test_ties_have_no_thumb() -> None:
@@ -255,7 +282,7 @@ def test_a_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_unknown_formats_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='did you mean "trl-preference"') as caught:
         export_dataset(source(rows(1)), ["sft", "trl-preferences"], tmp_path)
-    assert "the formats are trl-preference, trl-unpaired, reward, sft" in str(caught.value)
+    assert "the formats are trl-preference, trl-unpaired, reward, sft, nemo-rl" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -104,7 +104,7 @@ max_failures: 2
         "max_tokens, stop, system, chat_template_kwargs, name, options",
         "run.yaml:10:3: judge.principles: 'sample' is none of sampled, each, whole\n  did you mean \"sampled\"?",
         "run.yaml:11:1: pairs: expected a table of select, min_margin, keep_ties, min_agreement, confidence, found a list",
-        "run.yaml:12:15: export.1: 'tlr-preference' is none of trl-preference, trl-unpaired, reward, sft\n"
+        "run.yaml:12:15: export.1: 'tlr-preference' is none of trl-preference, trl-unpaired, reward, sft, nemo-rl\n"
         '  did you mean "trl-preference"?',
         "run.yaml:13:1: max_failures: must lie between 0 and 1, not 2.0",
     ]
