@@ -17,8 +17,10 @@ _WHAT: Final = {
     "sft": "A model fine-tuned on demonstrations",
     "reward": "A reward model trained on preference pairs by soft Bradley-Terry",
     "dpo": "A policy trained on preference pairs by DPO with soft labels",
+    "ppo": "A policy trained by PPO on rewards for its own responses",
+    "rloo": "A policy trained by RLOO on rewards for its own responses",
 }
-_TAGS: Final = {"sft": "sft", "reward": "reward-model", "dpo": "dpo"}
+_TAGS: Final = {"sft": "sft", "reward": "reward-model", "dpo": "dpo", "ppo": "ppo", "rloo": "rloo"}
 _SHOWN: Final = {
     "train_loss": "mean training loss (nats)",
     "label_entropy": "entropy of the labels: the least loss possible (nats)",
@@ -29,7 +31,11 @@ _SHOWN: Final = {
     "eval_ece": "expected calibration error, both orders",
     "eval_log_loss": "log loss on held-out pairs (nats)",
     "eval_entropy": "entropy of the held-out labels (nats)",
+    "eval_reward": "reward on held-out prompts",
+    "eval_kl_k1": "KL to the model at the beginning, held out (nats a response)",
+    "eval_completions/mean_length": "length of responses to held-out prompts (tokens)",
 }
+_ENTROPY_OF_TOKENS: Final = "entropy of the next token, held out (nats)"
 
 
 def write_card(folder: Path, record: Mapping[str, Any]) -> None:
@@ -53,8 +59,11 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"# {name}", "")
     revision = f" (revision {model['revision'][:12]})" if model.get("revision") else ""
     yield f"{_WHAT[record['method']]}, beginning with `{model['name']}`{revision}."
-    yield from ("", "## Labels", "")
-    yield from _labels(Origin.of_json(record["origin"]), soft=bool(data["soft_labels"]))
+    yield from ("", "## Rewards" if "reward" in data else "## Labels", "")
+    if "reward" in data:
+        yield _reward(data["reward"])
+    else:
+        yield from _labels(Origin.of_json(record["origin"]), soft=bool(data["soft_labels"]))
     yield from ("", "## Data", "")
     census = data["census"]
     yield f"{census['kept']:,} of {census['rows']:,} rows were usable; {data['train_rows']:,} were trained on,"
@@ -62,7 +71,8 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     for reason, count in census["dropped"].items():
         yield f"- left out, {reason}: {count:,}"
     yield from ("", "## Measured", "", "| | |", "|---|---:|")
-    for key, words in _SHOWN.items():
+    shown = {**_SHOWN, "eval_entropy": _ENTROPY_OF_TOKENS} if "reward" in data else _SHOWN
+    for key, words in shown.items():
         if key in result["metrics"]:
             value = result["metrics"][key]
             yield f"| {words} | {value:,.0f} |" if key == "eval_pairs" else f"| {words} | {value:.4f} |"
@@ -73,6 +83,17 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     yield f"| steps | {result['steps']:,} |"
     versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items() if version)
     yield from ("", f"Made with {versions}.")
+
+
+def _reward(source: Mapping[str, Any]) -> str:
+    """Say where the rewards came from, by the fingerprint of their source."""
+    if source["kind"] == "judge":
+        principles = source["principles"]
+        model = source["judge"]["model"]["model"]
+        return f"Rewarded by the judge `{model}` by the principles `{principles['name']}` with digest `{principles['digest'][:16]}`."
+    name = source.get("model") or source.get("name")
+    revision = f" (revision {source['revision'][:12]})" if source.get("revision") else ""
+    return f"Rewarded by the {source['kind']} `{name}`{revision}."
 
 
 def _labels(origin: Origin, *, soft: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
 from train.config import Method, TrainConfig
+from train.provenance import Origin, origin_of
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
 
@@ -55,6 +56,10 @@ class Prepared:
             "held_out_census": None if self.test_census is None else self.test_census.as_json(),
         }
 
+    def origin(self) -> Origin:
+        """What made the labels."""
+        return origin_of(self.source.location)
+
     def lines(self) -> list[str]:
         """Say it in words."""
         held_out = "nothing held out" if self.test is None else f"{len(self.test):,} rows held out"
@@ -85,7 +90,7 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
     require_enough(census, source.name, max_dropped=config.max_dropped, max_length=config.max_length)
     test_census = None
     if source.test is None:
-        kept, held_out = _split(kept, config.eval_share)
+        kept, held_out = held_out_by_prompt(kept, config.eval_share)
     else:
         held_out, test_census = _kept(source.test, encoder, method, settings)
     test = _finished(held_out, method) if len(held_out) else None
@@ -119,7 +124,7 @@ def _kept(rows: Dataset, encoder: Encoder, method: Method, settings: list[Json])
     return done.select(usable), census
 
 
-def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
+def held_out_by_prompt(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """Hold out a share of the prompts, chosen by what they say, so that no prompt stands on both sides."""
     keys = rows["prompt_key"]
     away = [unit_interval("held out", key) < share for key in keys]

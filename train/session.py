@@ -16,21 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from engines.loading import find_model
 from tenet.console import Console, duration
 from tenet.errors import Interrupted, UsageError
 from tenet.ids import Json, digest
 from train.card import write_card
-from train.config import Method, TrainConfig, checked, command_of, method_of, out_of
+from train.config import Method, RlConfig, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
-from train.provenance import library_versions, origin_of
+from train.provenance import library_versions
 from train.sources import digests, locate
 
 if TYPE_CHECKING:
     from train.callbacks import StopSwitch
 
-_DOING: Final = {Method.SFT: "Fine-tuning", Method.REWARD: "Training the reward model", Method.DPO: "Training by DPO"}
+_DOING: Final = {
+    Method.SFT: "Fine-tuning", Method.REWARD: "Training the reward model", Method.DPO: "Training by DPO",
+    Method.PPO: "Training by PPO", Method.RLOO: "Training by RLOO",
+}  # fmt: skip
+
+Preparation = Callable[[TrainConfig, Base, Path], Prepared]
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ def run_training(
     console: Console | None = None,
     resume: bool = False,
     command: str | None = None,
+    prepared: Preparation | None = None,
 ) -> TrainResult:
     """Carry out a training, or what is left of it.
 
@@ -89,6 +96,7 @@ def run_training(
         console: where words and progress go; by default the terminal.
         resume: go on with the training in the folder, if there is one.
         command: the command line that began this, for the words on how to go on.
+        prepared: makes the data ready, of (configuration, model, cache folder); by default `train.data.prepare`.
 
     Raises:
         InvalidInput, MissingInput, UsageError: the configuration, the model or the data cannot be used.
@@ -107,7 +115,7 @@ def run_training(
             return _recorded(folder)
         folder.note({"command": said, "versions": library_versions()})
         with _resumable(folder.path, said), _from_libraries():
-            return _train(config, base, folder, build, console, began)
+            return _train(config, base, folder, build, prepared or _prepared, console, began)
 
 
 def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> TrainFolder:
@@ -116,23 +124,30 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
         "model": {"name": base.source.name, "revision": base.source.revision},
         "data": digest(files) if files else config.data,
     }
+    if isinstance(config, RlConfig) and config.reward is not None:
+        made_from["reward"] = find_model(config.reward).revision
     return TrainFolder.open(out_of(config), config, made_from, resume=resume, writes=writes)
 
 
+def _prepared(config: TrainConfig, base: Base, cache: Path) -> Prepared:
+    return prepare(config, method_of(config), base.tokenizer, base.tokenizer_hash, cache)
+
+
 def _train(
-    config: TrainConfig, base: Base, folder: TrainFolder, build: Callable[[Job], Any], console: Console, began: float
-) -> TrainResult:
+    config: TrainConfig, base: Base, folder: TrainFolder, build: Callable[[Job], Any], prepared: Preparation,
+    console: Console, began: float,
+) -> TrainResult:  # fmt: skip
     from train.arguments import trl_arguments
     from train.callbacks import StopSwitch, forget_after
 
     method = method_of(config)
     cpu = uses_cpu(config)
     precision = precision_of(config, cpu=cpu)
-    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
+    data = prepared(config, base, folder.cache)
     for line in data.lines():
         console.say(line)
     folder.note({
-        "method": method.value, "data": data.facts(), "origin": origin_of(data.source.location).as_json(),
+        "method": method.value, "data": data.facts(), "origin": data.origin().as_json(),
         "device": {"cpu": cpu, "precision": precision.value},
     })  # fmt: skip
     arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)

@@ -23,15 +23,24 @@ FORMATS: Final[Mapping[Method, tuple[str, ...]]] = {
     Method.SFT: ("sft",),
     Method.REWARD: ("trl-preference", "reward"),
     Method.DPO: ("trl-preference", "reward"),
+    Method.PPO: ("trl-preference", "reward", "sft"),
+    Method.RLOO: ("trl-preference", "reward", "sft"),
 }
 """Which formats of `tenet export` each method reads, the first that is there."""
 
+_PROMPTS: Final = tuple(
+    frozenset(names) for names in (("prompt",), ("messages",), ("text",), ("question",), ("chosen", "rejected"))
+)
 NEEDED: Final[Mapping[Method, tuple[frozenset[str], ...]]] = {
     Method.SFT: (frozenset({"messages"}), frozenset({"prompt", "completion"}), frozenset({"text"})),
     Method.REWARD: (frozenset({"chosen", "rejected"}),),
     Method.DPO: (frozenset({"chosen", "rejected"}),),
+    Method.PPO: _PROMPTS,
+    Method.RLOO: _PROMPTS,
 }
-USED: Final = ("prompt", "chosen", "rejected", "p_chosen", "weight", "messages", "completion", "text")
+USED: Final = (
+    "prompt", "chosen", "rejected", "p_chosen", "weight", "messages", "completion", "text", "question", "reference", "system",
+)  # fmt: skip
 
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv"}
 _HELD_OUT: Final = ("test", "validation", "eval")
