@@ -53,7 +53,7 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float)
         lam: how far rewards are trusted before values.
     """
     rewards, values = rewards * mask, values * mask
-    advantages = torch.zeros_like(values)
+    advantages: Tensor = torch.zeros_like(values)
     following_value = torch.zeros_like(values[:, 0])
     following = torch.zeros_like(values[:, 0])
     for t in reversed(range(values.size(1))):
@@ -66,8 +66,8 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float)
 
 def moments(values: Tensor, mask: Tensor) -> Tensor:
     """Give count, sum and sum of squares (3,) of what the mask shows: sums that several processes can add up."""
-    kept = values * mask
-    return torch.stack([mask.sum().to(values.dtype), kept.sum(), (kept * values).sum()])
+    kept = values.double() * mask
+    return torch.stack([mask.sum().double(), kept.sum(), (kept * values).sum()])
 
 
 def whiten(values: Tensor, mask: Tensor, totals: Tensor) -> Tensor:
@@ -78,7 +78,8 @@ def whiten(values: Tensor, mask: Tensor, totals: Tensor) -> Tensor:
     count, total, squares = totals
     mean = total / count
     variance = ((squares - count * mean**2) / (count - 1).clamp(min=1)).clamp(min=0)
-    return (values - mean) * torch.rsqrt(variance + 1e-8) * mask
+    whitened: Tensor = (values - mean) * torch.rsqrt(variance + 1e-8) * mask
+    return whitened.to(values.dtype)
 
 
 def value_loss(values: Tensor, old: Tensor, returns: Tensor, mask: Tensor, clip: float) -> tuple[Tensor, Tensor]:

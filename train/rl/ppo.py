@@ -63,11 +63,22 @@ class PPOTrainer(Rollouts, GRPOTrainer):  # type: ignore[misc]
             weights = [weight for weight in self.critic.parameters() if weight.requires_grad]
             rate = self.config.value_learning_rate or self.args.learning_rate
             optimizer.add_param_group({"params": weights, "lr": rate, "weight_decay": 0.0})
-            if self.args.max_grad_norm:  # the trainer clips the policy's gradient alone
-                optimizer.register_step_pre_hook(
-                    lambda *_: torch.nn.utils.clip_grad_norm_(weights, self.args.max_grad_norm) and None
-                )
+            self._tend(optimizer, weights)
         return optimizer
+
+    def _tend(self, optimizer: Any, weights: list[Tensor]) -> None:
+        """Clip the critic's gradient before a step and clear it after: the trainer does both for the policy alone."""
+
+        def clip(*_: Any) -> None:
+            if self.args.max_grad_norm:
+                torch.nn.utils.clip_grad_norm_(weights, self.args.max_grad_norm)
+
+        def clear(*_: Any) -> None:
+            for weight in weights:
+                weight.grad = None
+
+        optimizer.register_step_pre_hook(clip)
+        optimizer.register_step_post_hook(clear)
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Tensor:
         found: Tensor = super()._calculate_rewards(*args, **kwargs)
