@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engines.loading import find_model
 from tenet.console import Console, duration
 from tenet.errors import Interrupted, UsageError
 from tenet.ids import Json, digest
@@ -124,8 +123,10 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
         "model": {"name": base.source.name, "revision": base.source.revision},
         "data": digest(files) if files else config.data,
     }
-    if isinstance(config, RlConfig) and config.reward is not None:
-        made_from["reward"] = find_model(config.reward).revision
+    if isinstance(config, RlConfig):
+        from train.rl.sources import reward_identity
+
+        made_from["rewarded_by"] = reward_identity(config)
     return TrainFolder.open(out_of(config), config, made_from, resume=resume, writes=writes)
 
 

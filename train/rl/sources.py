@@ -6,10 +6,12 @@ Knows rewards and engines, no trainer.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engines.loading import find_model
 from tenet.errors import InvalidInput
 from tenet.ids import digest
 from train.config import FunctionReward, JudgeReward, RlConfig
@@ -31,14 +33,29 @@ def make_source(config: RlConfig) -> tuple[RewardSource, Origin]:
     if config.reward is not None:
         folder = Path(config.reward)
         record = (read_record(folder) if folder.is_dir() else None) or {}
-        return RewardModelSource(config.reward), Origin.of_json(record.get("origin") or {})
+        return RewardModelSource(config.reward, device=_device(config)), Origin.of_json(record.get("origin") or {})
     if config.judge is not None:
-        source = _judge_source(config.judge, config.seed)
+        source = _judge_source(config, config.judge)
         constitution = source.judge.constitution
         name = Path(config.judge.principles).name
         return source, Origin(judge=source.judge.fingerprint, principles=constitution.digest, principles_file=name)
     assert config.oracle is not None
     return function_source(config.oracle), Origin()
+
+
+def reward_identity(config: RlConfig) -> str:
+    """Name what a training is rewarded by: another reward model or an edited principles file is another training.
+
+    Raises:
+        MissingInput, InvalidInput: there is no such model or file.
+    """
+    from constitution.load import load
+
+    if config.reward is not None:
+        return find_model(config.reward).revision
+    if config.judge is not None:
+        return digest([config.judge.model, load(config.judge.principles).digest])
+    return digest([str(config.oracle)])
 
 
 def function_source(asked: FunctionReward) -> FunctionSource:
@@ -54,23 +71,36 @@ def function_source(asked: FunctionReward) -> FunctionSource:
     )
 
 
-def _judge_source(asked: JudgeReward, seed: int) -> JudgeSource:
+def _device(config: RlConfig) -> str:
+    """Where this process of a training computes."""
+    import torch
+
+    from train.models import uses_cpu
+
+    found = None if uses_cpu(config) else torch.accelerator.current_accelerator()
+    return "cpu" if found is None else f"{found.type}:{os.environ.get('LOCAL_RANK', '0')}"
+
+
+def _judge_source(config: RlConfig, asked: JudgeReward) -> JudgeSource:
     from constitution.load import load
     from engines.registry import create_engine
     from judges.registry import make_judge
     from tenet.judgeconfig import JudgeConfig
 
     constitution = load(asked.principles)
+    options = dict(asked.options)
+    if asked.engine == "transformers":
+        options.setdefault("device", _device(config))
     engine = create_engine(
         asked.engine, asked.model, chat_template_kwargs=asked.chat_template_kwargs, prefill=asked.prefill,
-        base_url=asked.base_url, options=asked.options,
+        base_url=asked.base_url, options=options,
     )  # fmt: skip
     told = JudgeConfig(
         model=asked.model, engine=asked.engine, base_url=asked.base_url, kind=asked.kind, principles=asked.mode,
         chat_template_kwargs=asked.chat_template_kwargs, prefill=asked.prefill, min_label_mass=asked.min_label_mass,
-        options=asked.options,
+        options=options,
     )  # fmt: skip
-    return JudgeSource(make_judge(engine, constitution, told, seed=seed))
+    return JudgeSource(make_judge(engine, constitution, told, seed=config.seed))
 
 
 def references_for(
@@ -101,7 +131,7 @@ def references_for(
     from accelerate import PartialState
 
     file = cache / f"references-{digest([prompts])[:16]}.json"
-    with PartialState().main_process_first():
+    with PartialState(cpu=_device(config) == "cpu").main_process_first():
         if not file.is_file():
             from tenet.runs.atomic import make_folder, write_text
 
@@ -117,7 +147,11 @@ def _drawn(config: RlConfig, base: Base, prompts: Sequence[list[dict[str, str]]]
     from tenet.console import Console
     from train.responses import draw_responses
 
-    options: dict[str, Any] = {"max_length": longest, "trust_remote_code": config.trust_remote_code}
+    options: dict[str, Any] = {
+        "device": _device(config),
+        "max_length": longest,
+        "trust_remote_code": config.trust_remote_code,
+    }
     if config.revision:
         options["revision"] = config.revision
     params = SamplingParams(config.max_tokens, config.temperature)

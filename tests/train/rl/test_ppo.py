@@ -13,7 +13,7 @@ import pytest
 
 from pocket import JUDGE_PATH, POLICY_PATH
 from tenet.console import Console
-from tenet.errors import Interrupted, InvalidInput, MissingInput, TooManyFailures, UsageError
+from tenet.errors import Interrupted, InvalidInput, TooManyFailures, UsageError
 from tests.train.world import pair_rows, write_jsonl
 from train.config import FunctionReward, JudgeReward, LoraConfig, PpoConfig, RlooConfig, checked
 from train.quiet import imported
@@ -92,7 +92,7 @@ def stop_at(step: int, patch: pytest.MonkeyPatch, trainer: Any) -> None:
 def test_a_stopped_training_goes_on_with_its_critic_to_the_same_weights(
     tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    """16 prompts are 4 rollouts of 4 steps an epoch; checkpoints of both runs at their last step hold the critic."""
+    """14 prompts are 3 rollouts of 4 steps an epoch; checkpoints of both runs at their last step hold the critic."""
     keys: dict[str, Any] = {"oracle": LETTERS, "max_steps": after + 4, "save_every": after + 4, "kl_target": 0.5}
     ppo(tiny_model, data, tmp_path / "whole", console, **keys)
     with monkeypatch.context() as patch:
@@ -125,7 +125,7 @@ def test_what_is_logged(tiny_model: Path, data: Path, tmp_path: Path, console: C
     assert {"eval_reward", "eval_kl_k1", "eval_completions/mean_length"} <= set(result.metrics)
     record = json.loads((tmp_path / "out/train.json").read_text())
     assert record["data"]["reward"] == {"kind": "function", "name": "letters", "attribute": None}
-    assert record["data"]["train_rows"] == 16
+    assert record["data"]["train_rows"] + record["data"]["held_out_rows"] == 20
     card = (tmp_path / "out/README.md").read_text()
     assert "Rewarded by the function `letters`" in card
     assert "KL to the model at the beginning" in card
@@ -171,7 +171,7 @@ def test_a_reward_model_is_the_critics_beginning(
 def test_adapters_are_trained_beside_a_whole_critic(
     tiny_model: Path, data: Path, tmp_path: Path, console: Console
 ) -> None:
-    ppo(tiny_model, data, tmp_path / "out", console, oracle=LETTERS, lora=LoraConfig(rank=4), max_steps=4)
+    ppo(tiny_model, data, tmp_path / "out", console, oracle=LETTERS, lora=LoraConfig(rank=4), max_steps=5)
     assert (tmp_path / "out/adapter/adapter_config.json").is_file()
     assert distance(tmp_path / "out/model.safetensors", tiny_model / "model.safetensors") > 0.0
     kl = [line["kl_k1"] for line in lines(tmp_path / "out") if "kl_k1" in line]
@@ -218,7 +218,7 @@ def test_prompts_that_cannot_be_used(tiny_model: Path, data: Path, tmp_path: Pat
     wrong = write_jsonl(tmp_path / "wrong.jsonl", [{"score": 1}])
     with pytest.raises(InvalidInput, match="needed: prompt or messages"):
         ppo(tiny_model, wrong, tmp_path / "c", console, oracle=LETTERS)
-    with pytest.raises(MissingInput, match="nowhere"):
+    with pytest.raises(InvalidInput, match="nowhere"):
         ppo(tiny_model, data, tmp_path / "d", console, reward="./nowhere")
     with pytest.raises(TooManyFailures, match="8 of 8 responses got no reward"):
         ppo(tiny_model, data, tmp_path / "e", console, oracle=FunctionReward(function="tests.train.rl.test_ppo:mute"))
