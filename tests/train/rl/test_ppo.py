@@ -111,9 +111,38 @@ def test_a_stopped_training_goes_on_with_its_critic_to_the_same_weights(
     assert kept[0] == kept[1]
 
 
-def test_what_is_logged(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
+def compare_with_trl(patch: pytest.MonkeyPatch) -> list[float]:
+    """Have each step read its log-probabilities and entropies by plain logits and by TRL's fused head; gives the differences."""
+    trainer, rollouts = imported("train.rl.ppo").PPOTrainer, imported("train.rl.rollouts")
+    inner, apart = trainer._compute_loss, []
+
+    def compute_loss(self: Any, model: Any, inputs: Any) -> Any:
+        import torch
+
+        ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
+        mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
+        width, shown = inputs["completion_ids"].size(1), inputs["completion_mask"].bool()
+        with torch.no_grad():
+            plain = self._get_per_token_logps_and_entropies(model, ids, mask, width, compute_entropy=True)
+            patch.setattr(rollouts, "LOGITS_BYTES", 0)
+            fused = self._get_per_token_logps_and_entropies(model, ids, mask, width, compute_entropy=True)
+            patch.undo()
+            patch.setattr(trainer, "_compute_loss", compute_loss)
+        apart.extend(float((a - b)[shown].abs().max()) for a, b in zip(plain[:2], fused[:2], strict=True))
+        return inner(self, model, inputs)
+
+    patch.setattr(trainer, "_compute_loss", compute_loss)
+    return apart
+
+
+def test_what_is_logged(
+    tiny_model: Path, data: Path, tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     watch = FunctionReward(function="tests.train.rl.test_ppo:letters")
-    result = ppo(tiny_model, data, tmp_path / "out", console, oracle=LETTERS, watch=watch, max_steps=4)
+    apart = compare_with_trl(monkeypatch)
+    result = ppo(tiny_model, data, tmp_path / "out", console, oracle=LETTERS, watch=watch, max_steps=4, temperature=0.7)
+    assert len(apart) >= 8
+    assert max(apart) < 1e-4
     first = next(line for line in lines(tmp_path / "out") if "reward" in line)
     assert {
         "kl_k1", "kl_k3", "kl_weight", "entropy", "value/explained_variance", "value/loss", "value/clip_ratio", "clip_ratio/region_mean",
