@@ -20,8 +20,10 @@ _WHAT: Final = {
     "dpo": "A policy trained on preference pairs by DPO",
     "kto": "A policy trained by KTO on responses that are good with a probability",
     "online-dpo": "A policy trained by DPO on its own responses, preferred while it learnt",
+    "ppo": "A policy trained by PPO on rewards for its own responses",
+    "rloo": "A policy trained by RLOO on rewards for its own responses",
 }
-_TAGS: Final = {"sft": "sft", "reward": "reward-model", "dpo": "dpo", "kto": "kto", "online-dpo": "online-dpo"}
+_TAGS: Final[Mapping[str, str]] = {name: name for name in _WHAT} | {"reward": "reward-model"}
 _POLICY: Final = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -52,7 +54,11 @@ _SHOWN: Final = {
     "eval_ece": "expected calibration error, both orders",
     "eval_log_loss": "log loss on held-out pairs (nats)",
     "eval_entropy": "entropy of the held-out labels (nats)",
+    "eval_reward": "reward on held-out prompts",
+    "eval_kl_k1": "KL to the model at the beginning, held out (nats a response)",
+    "eval_completions/mean_length": "length of responses to held-out prompts (tokens)",
 }
+_ENTROPY_OF_TOKENS: Final = "entropy of the next token, held out (nats)"
 
 _MODEL_ENTROPY: Final = {"eval_entropy": "entropy of the model on held-out rows (nats a token)"}
 _OTHERWISE: Final[Mapping[str, Mapping[str, str]]] = {
@@ -88,8 +94,11 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     revision = f" (revision {model['revision'][:12]})" if model.get("revision") else ""
     yield f"{_WHAT[record['method']]}, beginning with `{model['name']}`{revision}."
     yield from ("", "## Load it", "", "```python", _loading(record), "```")
-    yield from ("", "## Labels", "")
-    yield from _labels(record)
+    yield from ("", "## Rewards" if "reward" in data else "## Labels", "")
+    if "reward" in data:
+        yield _reward(data["reward"])
+    else:
+        yield from _labels(record)
     yield from ("", "## Data", "")
     census = data["census"]
     yield f"`{Path(data['path']).name}`, digest `{str(record['identity']['data'])[:16]}`."
@@ -98,7 +107,8 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     for reason, count in census["dropped"].items():
         yield f"- left out, {reason}: {count:,}"
     yield from ("", "## Measured", "", "| | |", "|---|---:|")
-    for key, words in {**_SHOWN, **_OTHERWISE.get(record["method"], {})}.items():
+    special = {"eval_entropy": _ENTROPY_OF_TOKENS} if "reward" in data else _OTHERWISE.get(record["method"], {})
+    for key, words in {**_SHOWN, **special}.items():
         if key in result["metrics"]:
             value = result["metrics"][key]
             yield f"| {words} | {value:,.0f} |" if key == "eval_pairs" else f"| {words} | {value:.4f} |"
@@ -116,6 +126,17 @@ def _body(name: str, record: Mapping[str, Any]) -> Iterator[str]:
         )
     versions = ", ".join(f"{package} {version}" for package, version in record["versions"].items() if version)
     yield from ("", f"Made with {versions}.")
+
+
+def _reward(source: Mapping[str, Any]) -> str:
+    """Say where the rewards came from, by the fingerprint of their source."""
+    if source["kind"] == "judge":
+        principles = source["principles"]
+        model = source["judge"]["model"]["model"]
+        return f"Rewarded by the judge `{model}` by the principles `{principles['name']}` with digest `{principles['digest'][:16]}`."
+    name = source.get("model") or source.get("name")
+    revision = f" (revision {source['revision'][:12]})" if source.get("revision") else ""
+    return f"Rewarded by the {source['kind']} `{name}`{revision}."
 
 
 def _loading(record: Mapping[str, Any]) -> str:

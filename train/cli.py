@@ -1,10 +1,10 @@
-"""The commands that train and measure: train sft, reward, dpo, kto and online-dpo; evaluate. Knows click; the work is elsewhere."""
+"""The commands that train and measure: train METHOD for every method; evaluate. Knows click; the work is elsewhere."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.group()
 def train() -> None:
-    """Train on a dataset: demonstrations (sft), pairs with soft labels (reward, dpo, kto), or prompts (online-dpo).
+    """Train on a dataset: demonstrations (sft), pairs with soft labels (reward, dpo, kto), or prompts (online-dpo, ppo, rloo).
 
     The folder of a training is a model that transformers and vLLM load, with its record beside it. A training that was
     stopped goes on with --resume.
@@ -32,12 +32,13 @@ def train() -> None:
     """
 
 
-def _options(command: F) -> F:
-    """The arguments that all trainings share."""
-    options = [
+def _options(command: F, more: Sequence[Callable[[Any], Any]] = ()) -> F:
+    """The arguments that all trainings share, and `more` that some have."""
+    options: list[Callable[[Any], Any]] = [
         click.argument("config", required=False, type=click.Path(path_type=Path)),
         click.option("--model", metavar="MODEL", help="Model to begin with: a folder or a hub id."),
         click.option("--data", metavar="DATA", help="A run's folder, a dataset folder, a file, or a hub id."),
+        *more,
         click.option("--out", metavar="FOLDER", help="Where the trained model goes. Default: train/NAME."),
         click.option("--name", metavar="NAME", help="Folder under train/. Default: the method."),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Take the first N rows."),
@@ -52,12 +53,14 @@ def _options(command: F) -> F:
     return command
 
 
-def _command(name: str, text: str) -> click.Command:
-    @_options
+def _command(name: str, text: str, more: Sequence[Callable[[Any], Any]] = ()) -> click.Command:
     def run(config: Path | None, overrides: tuple[str, ...], resume: bool, as_json: bool, **given: Any) -> None:
         _train(name, config, overrides, given, resume=resume, as_json=as_json)
 
-    return click.command(name, help=text)(run)
+    return click.command(name, help=text)(_options(run, more))
+
+
+_REWARD = click.option("--reward", metavar="MODEL", help="A reward model, as `tenet train reward` makes it.")
 
 
 train.add_command(_command("sft", """Fine-tune on demonstrations: `messages`, `prompt` and `completion`, or `text`.
@@ -84,6 +87,24 @@ Reads `p_chosen` and `weight` where the data has them.
 Examples:
   tenet train dpo --model MODEL --data runs/support --out train/polite
   tenet train dpo train.yaml --set beta=0.2 --set lora.rank=16 --resume"""))  # fmt: skip
+train.add_command(_command("ppo", """Train a policy by PPO with a critic, on rewards for its own responses.
+
+DATA gives prompts. The reward comes from a reward model, or from `judge` or `oracle` in train.yaml.
+
+\b
+Examples:
+  tenet train ppo --model MODEL --reward train/reward --data prompts.jsonl
+  tenet train ppo train.yaml --set kl=0.1 --set save_every=20 --resume""", [_REWARD]))  # fmt: skip
+train.add_command(_command("rloo", """Train a policy by RLOO, the neighbour of PPO without a critic.
+
+DATA and the reward are those of `tenet train ppo`.
+
+\b
+Examples:
+  tenet train rloo --model MODEL --reward train/reward --data prompts.jsonl
+  tenet train rloo train.yaml --set samples=8""", [_REWARD]))  # fmt: skip
+
+_MODULES = {"ppo": "train.rl.ppo", "rloo": "train.rl.rloo"}
 
 train.add_command(_command("kto", """Train a policy by KTO: on responses that are good or not, or on pairs.
 
@@ -106,10 +127,9 @@ Examples:
 def _train(
     name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
 ) -> None:
-    from importlib import import_module
-
     from tenet.config import load_config, make_config
     from train.config import CONFIGS, Method
+    from train.quiet import imported
 
     values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
     if file is None and not {"model", "data"} <= set(values):
@@ -121,8 +141,8 @@ def _train(
     words = [f"{key}={value}" for key, value in values.items()]
     config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
     console = Console(json=as_json)
-    module = name.replace("-", "_")
-    method = getattr(import_module(f"train.{module}"), f"train_{module}")
+    module = _MODULES.get(name, f"train.{name.replace('-', '_')}")
+    method = getattr(imported(module), f"train_{module.rpartition('.')[2]}")
     result = method(config, console=console, resume=resume, command=shlex.join(["tenet", *sys.argv[1:]]))
     if as_json:
         console.data(result.as_json())

@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal
 
 from tenet.config import AtLeast, Between, Complaint, ModelRef, MoreThan, Shape, as_json, make_config
 from tenet.ids import Json
-from train.judged import JudgedBy
+from train.judged import FunctionReward, JudgedBy, JudgeReward
 
 Count = Annotated[int, AtLeast(1)]
 Share = Annotated[float, Between(0, 0.99)]
@@ -33,6 +33,8 @@ class Method(StrEnum):
     DPO = "dpo"
     KTO = "kto"
     ONLINE_DPO = "online-dpo"
+    PPO = "ppo"
+    RLOO = "rloo"
 
 
 class Device(StrEnum):
@@ -101,7 +103,7 @@ class LoraConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What the three methods share.
+    """What all methods share.
 
     `data` is a run's folder, a dataset folder, a file or a hub id. Without an `eval_split` the split test, validation
     or eval is taken if there is one, else `eval_share` of the prompts is held out. Rows that cannot be learnt from are
@@ -302,12 +304,92 @@ class OnlineDpoConfig(TrainConfig):
             yield Complaint(("max_tokens",), why, "raise max_length, which is of prompt and response together")
 
 
+@dataclass(frozen=True, kw_only=True)
+class RlConfig(TrainConfig):
+    """What the two methods share that learn from rewards for their own responses.
+
+    The reward comes from `reward` (a reward model), from `judge` or from `oracle`, one of them; `watch` is measured and never
+    learnt from. `rollout` responses are drawn at a time on each device, `samples` a prompt, of `max_tokens` at most; each
+    rollout is learnt from `passes` times, in batches of `batch_size` x `accumulate`. A prompt and its response together may
+    take `max_length`. `kl` weighs the distance to the model at the beginning, in nats; `missing_eos_penalty` is taken off
+    the reward of a response that does not end by itself.
+    """
+
+    learning_rate: Positive = 1e-6
+    schedule: Schedule = "constant_with_warmup"
+    reward: ModelRef | None = None
+    judge: JudgeReward | None = None
+    oracle: FunctionReward | None = None
+    watch: FunctionReward | None = None
+    max_tokens: Count = 256
+    temperature: Positive = 1.0
+    samples: Annotated[int, AtLeast(2)] = 2
+    rollout: Count = 64
+    passes: Count = 1
+    kl: NotNegative = 0.05
+    clip: Positive = 0.2
+    missing_eos_penalty: NotNegative = 1.0
+    use_vllm: bool = False
+    vllm_memory: Share = 0.3
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name what several values together get wrong."""
+        yield from super().complaints()
+        given = [name for name in ("reward", "judge", "oracle") if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = f"{' and '.join(given)} cannot go together" if given else "nothing says what is rewarded"
+            yield Complaint((), said, "give one of reward, judge and oracle, as in --reward train/reward")
+        if self.max_tokens >= self.max_length:
+            yield Complaint(("max_tokens",), "leaves no room for a prompt", "raise max_length, or lower max_tokens")
+        update = self.batch_size * self.accumulate
+        if self.rollout % update or self.rollout % self.samples:
+            message = f"must be a multiple of batch_size x accumulate ({update}) and of samples ({self.samples})"
+            yield Complaint(("rollout",), message, f"for example {4 * update * self.samples}")
+        if self.device is Device.CPU and self.use_vllm:
+            hint = "leave use_vllm out: transformers draws the responses"
+            yield Complaint(("use_vllm",), "vLLM on a CPU cannot take over the weights of a training", hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpoConfig(RlConfig):
+    """A policy by PPO with a critic, which learns to foretell the reward and begins as the reward model.
+
+    `critic` is another model to begin it with. `gamma` and `lam` are those of generalised advantage estimation,
+    `value_weight` and `value_clip` of the critic's loss. With `kl_target` (nats a response) the weight of the KL is adapted
+    after each rollout, by 2 % at most (`train.rl.maths.AdaptiveKl`).
+    """
+
+    passes: Count = 4
+    critic: ModelRef | None = None
+    gamma: Annotated[float, Between(0, 1)] = 1.0
+    lam: Annotated[float, Between(0, 1)] = 0.95
+    value_weight: NotNegative = 0.5
+    value_clip: Positive = 0.2
+    value_learning_rate: Positive | None = None
+    kl_target: Positive | None = None
+
+    def complaints(self) -> Iterator[Complaint]:
+        """Name what several values together get wrong."""
+        yield from super().complaints()
+        if self.kl_target is not None and self.kl == 0:
+            yield Complaint(("kl_target",), "has nothing to adapt, for kl is 0", "give kl a first value, such as 0.05")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RlooConfig(RlConfig):
+    """A policy by REINFORCE with the mean of the prompt's other responses as baseline; no critic."""
+
+    samples: Annotated[int, AtLeast(2)] = 4
+
+
 CONFIGS: dict[Method, type[TrainConfig]] = {
     Method.SFT: SftConfig,
     Method.REWARD: RewardConfig,
     Method.DPO: DpoConfig,
     Method.KTO: KtoConfig,
     Method.ONLINE_DPO: OnlineDpoConfig,
+    Method.PPO: PpoConfig,
+    Method.RLOO: RlooConfig,
 }
 
 PLACES = ("out", "name", "report_to", "keep_checkpoints", "log_every")

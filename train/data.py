@@ -15,6 +15,7 @@ from train.census import Census, census_of, require_enough
 from train.config import KtoConfig, Method, OnlineDpoConfig, PairConfig, TrainConfig
 from train.labelcheck import check_labels
 from train.labels import MARGIN, oriented, refusals, require_margin, takes_hard_labels, takes_margin
+from train.provenance import Origin, origin_of
 from train.sources import Source, open_source
 from train.tokenise import Batch, Columns, Encoder, Tokenizer
 from train.unpaired import imbalance, once_each, unpaired
@@ -63,6 +64,10 @@ class Prepared:
             "held_out_census": None if self.test_census is None else self.test_census.as_json(),
         }
 
+    def origin(self) -> Origin:
+        """What made the labels."""
+        return origin_of(self.source.location)
+
     def lines(self) -> list[str]:
         """Say it in words."""
         held_out = "nothing held out" if self.test is None else f"{len(self.test):,} rows held out"
@@ -97,7 +102,7 @@ def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer
     require_enough(census, source.name, max_dropped=config.max_dropped, max_length=room)
     test_census = None
     if source.test is None or method is Method.ONLINE_DPO:  # which draws its answers, and has none to hold out
-        kept, held_out = _split(kept, config.eval_share)
+        kept, held_out = held_out_by_prompt(kept, config.eval_share)
     else:
         held_out, test_census = _kept(source.test, encoder, method, settings)
     test = _finished(held_out, method, config.seed) if len(held_out) else None
@@ -144,7 +149,7 @@ def _kept(
     return kept, census
 
 
-def _split(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
+def held_out_by_prompt(rows: Dataset, share: float) -> tuple[Dataset, Dataset]:
     """Hold out a share of the prompts, chosen by what they say, so that no prompt stands on both sides."""
     keys = rows["prompt_key"]
     away = [unit_interval("held out", key) < share for key in keys]

@@ -1,4 +1,4 @@
-"""Which judge judges, and by which principles: what an evaluation and online DPO are told. Knows no engine."""
+"""Which judge judges, and by which principles: what an evaluation, online DPO and PPO are told. Knows no engine."""
 
 from __future__ import annotations
 
@@ -24,3 +24,32 @@ class JudgedBy:
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     prefill: str = ""
     options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeReward:
+    """A judge whose probability is the reward, and the principles that it judges by (a file, or a shipped one's name).
+
+    A judge of pairs says how probably a response is better than a reference to the same prompt: the one in the data's column
+    `reference`, or else what the model answered before the training. Kinds rating and propositions need none.
+    """
+
+    model: ModelRef
+    principles: ModelRef
+    engine: Literal["transformers", "vllm", "vllm-server", "http", "recorded", "scripted"] = "transformers"
+    base_url: tuple[str, ...] = ()
+    kind: Literal["pairwise", "rating", "propositions"] = "pairwise"
+    mode: Literal["sampled", "each", "whole"] = "each"
+    against: Literal["initial", "reference"] = "initial"
+    min_label_mass: Annotated[float, Between(0, 1)] = 0.5
+    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    prefill: str = ""
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionReward:
+    """A Python function `module:function` of prompt and response, or `pocket`; of several values take `attribute`."""
+
+    function: str
+    attribute: str | None = None

@@ -10,9 +10,14 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from types import ModuleType
 
-_ENVIRONMENT = {"HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "true"}
-_LOGGERS = ("trl", "transformers", "accelerate", "datasets", "peft", "torch.distributed")
+_ENVIRONMENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1", "TQDM_DISABLE": "1", "TOKENIZERS_PARALLELISM": "true", "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}  # fmt: skip
+_LOGGERS = ("trl", "transformers", "accelerate", "datasets", "peft", "torch.distributed", "vllm")
 
 
 @contextmanager
@@ -26,6 +31,12 @@ def quiet_libraries() -> Iterator[None]:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         yield
+
+
+def imported(name: str) -> ModuleType:
+    """Import a module without what the libraries beneath it say on the way; TRL's for rewards bring vLLM along."""
+    with quiet_libraries():
+        return import_module(name)
 
 
 @contextmanager

@@ -21,13 +21,13 @@ from tenet.errors import Interrupted, TenetError, UsageError
 from tenet.ids import Json, digest
 from tenet.licence import licence_of
 from train.card import write_card
-from train.config import Method, PairConfig, TrainConfig, checked, command_of, method_of, out_of
+from train.config import Method, PairConfig, RlConfig, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
 from train.judgecard import judge_card_of
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
 from train.preflight import check_machine, reports_kept
-from train.provenance import Origin, library_versions, origin_of
+from train.provenance import Origin, library_versions
 from train.sources import digests, locate
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ _DOING: Final = {
     Method.DPO: "Training by DPO",
     Method.KTO: "Training by KTO",
     Method.ONLINE_DPO: "Training by online DPO",
+    Method.PPO: "Training by PPO",
+    Method.RLOO: "Training by RLOO",
 }
+
+Preparation = Callable[[TrainConfig, Base, Path], Prepared]
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def run_training(
     resume: bool = False,
     command: str | None = None,
     labelled_by: Callable[[], Origin] | None = None,
+    prepared: Preparation | None = None,
 ) -> TrainResult:
     """Carry out a training, or what is left of it.
 
@@ -100,6 +105,7 @@ def run_training(
         resume: go on with the training in the folder, if there is one.
         command: the command line that began this, for the words on how to go on.
         labelled_by: where labels come from that are made while training; by default the data set's own origin.
+        prepared: makes the data ready, of (configuration, model, cache folder); by default `train.data.prepare`.
 
     Raises:
         InvalidInput, MissingInput, UsageError: the configuration, the model or the data cannot be used.
@@ -119,7 +125,7 @@ def run_training(
             return _recorded(folder)
         folder.note({"command": said, "versions": library_versions()})
         with _resumable(folder.path, said), _from_libraries(), reports_kept(folder.path, config):
-            return _train(config, base, folder, build, console, began, labelled_by)
+            return _train(config, base, folder, build, prepared or _prepared, console, began, labelled_by)
 
 
 def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> TrainFolder:
@@ -128,7 +134,15 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
         "model": {"name": base.source.name, "revision": base.source.revision},
         "data": digest(files) if files else config.data,
     }
+    if isinstance(config, RlConfig):
+        from train.rl.sources import reward_identity
+
+        made_from["rewarded_by"] = reward_identity(config)
     return TrainFolder.open(out_of(config), config, made_from, resume=resume, writes=writes)
+
+
+def _prepared(config: TrainConfig, base: Base, cache: Path) -> Prepared:
+    return prepare(config, method_of(config), base.tokenizer, base.tokenizer_hash, cache)
 
 
 def _train(
@@ -136,6 +150,7 @@ def _train(
     base: Base,
     folder: TrainFolder,
     build: Callable[[Job], Any],
+    prepared: Preparation,
     console: Console,
     began: float,
     labelled_by: Callable[[], Origin] | None,
@@ -144,7 +159,7 @@ def _train(
 
     method = method_of(config)
     with _withdrawn_if_refused(folder):
-        trainer, data = _built(config, base, folder, build, console, labelled_by)
+        trainer, data = _built(config, base, folder, build, prepared, console, labelled_by)
     checkpoint = folder.last_checkpoint()
     if checkpoint is not None:
         console.say(f"going on from {checkpoint.name}")
@@ -176,6 +191,7 @@ def _built(
     base: Base,
     folder: TrainFolder,
     build: Callable[[Job], Any],
+    prepared: Preparation,
     console: Console,
     labelled_by: Callable[[], Origin] | None,
 ) -> tuple[Any, Prepared]:
@@ -185,14 +201,15 @@ def _built(
     method = method_of(config)
     cpu = uses_cpu(config)
     precision = precision_of(config, cpu=cpu)
-    data = prepare(config, method, base.tokenizer, base.tokenizer_hash, folder.cache)
+    data = prepared(config, base, folder.cache)
     for line in data.lines():
         console.say(line)
-    origin = labelled_by() if labelled_by else origin_of(data.source.location)
+    own = labelled_by is None and not isinstance(config, RlConfig)
+    origin = labelled_by() if labelled_by else data.origin()
     folder.note({
         "method": method.value, "data": data.facts(), "origin": origin.as_json(),
         "licence": licence_of(Path(base.source.location) / "README.md"),
-        "judge_card": judge_card_of(data.source.location) if labelled_by is None else None,
+        "judge_card": judge_card_of(data.source.location) if own else None,
         "device": {"cpu": cpu, "precision": precision.value},
     })  # fmt: skip
     arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)

@@ -25,23 +25,33 @@ FORMATS: Final[Mapping[Method, tuple[str, ...]]] = {
     Method.DPO: ("trl-preference", "reward"),
     Method.KTO: ("trl-unpaired", "trl-preference", "reward"),
     Method.ONLINE_DPO: ("trl-preference", "trl-unpaired", "reward", "sft"),
+    Method.PPO: ("trl-preference", "reward", "sft"),
+    Method.RLOO: ("trl-preference", "reward", "sft"),
 }
 """Which formats of `tenet export` each method reads, the first that is there."""
 
+_PROMPTS: Final = tuple(
+    frozenset(names) for names in (("prompt",), ("messages",), ("text",), ("question",), ("chosen", "rejected"))
+)
 NEEDED: Final[Mapping[Method, tuple[frozenset[str], ...]]] = {
     Method.SFT: (frozenset({"messages"}), frozenset({"prompt", "completion"}), frozenset({"text"})),
     Method.REWARD: (frozenset({"chosen", "rejected"}),),
     Method.DPO: (frozenset({"chosen", "rejected"}),),
     Method.KTO: (frozenset({"prompt", "completion", "label"}), frozenset({"chosen", "rejected"})),
     Method.ONLINE_DPO: (frozenset({"prompt"}), frozenset({"chosen", "rejected"})),
+    Method.PPO: _PROMPTS,
+    Method.RLOO: _PROMPTS,
 }
 _PAIRS: Final = ("prompt", "chosen", "rejected", "p_chosen", "weight")
 _RATED: Final = ("prompt", "completion", "label", "p_good", "weight")
+_ASKED: Final = ("prompt", "chosen", "rejected", "messages", "completion", "text", "question", "reference", "system")
 _LOOKED_AT: Final[Mapping[Method, tuple[str, ...]]] = {
     Method.SFT: ("messages", "prompt", "completion", "text"),
     Method.REWARD: (*_PAIRS, "judge_margin"),
     Method.DPO: _PAIRS,
     Method.ONLINE_DPO: ("prompt", "chosen", "rejected", "completion"),
+    Method.PPO: _ASKED,
+    Method.RLOO: _ASKED,
 }
 
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".ndjson": "json", ".csv": "csv"}
