@@ -48,6 +48,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
     "evaluate-curve": ("train.measures.cli:evaluate_curve", "Measure every checkpoint: proxy, gold measure and KL."),
     "evaluate-reward": ("train.measures.cli:evaluate_reward", "Measure a reward model on pairs it has not seen."),
+    "pipeline": (
+        "tenet.pipeline.cli:pipeline",
+        "Run a file of the commands above, and leave out what has not changed.",
+    ),
 }
 
 # Ours; a distribution of the same import name in one environment with them breaks both.
