@@ -69,8 +69,8 @@ def body(
     """Return the card below its head, as Markdown."""
     sections = [
         _opening(data, reports, anchors, pocket),
-        ("## Load it", _loading(reports)),
-        ("## Columns", _columns(reports)),
+        ("## Load it", loading(reports)),
+        ("## Columns", columns_of(reports)),
         ("## Where the rows come from", _funnel(data, reports)),
         ("## The judge", _judge(data)),
         ("## How far to trust the labels", _trust(data, anchors, labelling)),
@@ -88,7 +88,8 @@ def _opening(data: ReportData, reports: Sequence[ExportReport], anchors: str, po
     return f"# {inline(data.name)}", parts
 
 
-def _loading(reports: Sequence[ExportReport]) -> list[str]:
+def loading(reports: Sequence[ExportReport]) -> list[str]:
+    """How the files are loaded, and what each holds."""
     lines = ["from datasets import load_dataset", ""]
     lines += [f'{_variable(report.name)} = load_dataset("PATH_OF_THIS_FOLDER", "{report.name}")' for report in reports]
     told = [
@@ -103,7 +104,8 @@ def _loading(reports: Sequence[ExportReport]) -> list[str]:
     return ["```python\n" + "\n".join(lines) + "\n```", table(("Configuration", "A row", "Rows"), told), rule]
 
 
-def _columns(reports: Sequence[ExportReport]) -> list[str]:
+def columns_of(reports: Sequence[ExportReport]) -> list[str]:
+    """The columns of each format with their meaning."""
     parts: list[str] = []
     for report in reports:
         rows = [[code(column.name), str(column.kind), column.meaning] for column in report.columns]

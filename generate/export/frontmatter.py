@@ -22,7 +22,12 @@ _SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"),
 
 
 def front_matter(
-    name: str, reports: Sequence[ExportReport], provenance: Mapping[str, Json], licence: str | None
+    name: str,
+    reports: Sequence[ExportReport],
+    provenance: Mapping[str, Json],
+    licence: str | None,
+    *,
+    tags: Sequence[str] = TAGS,
 ) -> str:
     """Write the head; the first report is the configuration that `load_dataset(folder)` opens by itself."""
     largest = max((report.rows for report in reports), default=0)
@@ -36,7 +41,7 @@ def front_matter(
         "size_categories:",
         f"- {size_category(largest)}",
         "tags:",
-        *(f"- {tag}" for tag in TAGS),
+        *(f"- {tag}" for tag in tags),
         *_configurations(reports),
         f"tenet: {_json(dict(provenance))}",
     ]

@@ -19,7 +19,7 @@ FORMAT_LIST = "\b\nFormats:\n" + "".join(f"  {one.name:<24} {one.summary}\n" for
 
 
 # Commands that stand elsewhere, imported when they are used.
-ELSEWHERE = {"page": "generate.labelling_cli:page"}
+ELSEWHERE = {"page": "generate.labelling_cli:page", "dataset": "generate.labelled_cli:dataset"}
 
 
 @click.group(cls=GroupWithMore, elsewhere=ELSEWHERE)
