@@ -266,14 +266,18 @@ def schedule(run: Path, samples: int | None, as_json: bool) -> None:
 def report(run: Path, out: Path | None, measured: tuple[Path, ...]) -> None:
     """Write one self-contained page about a run: what it asked, what it found, how far to trust it.
 
+    A folder that is no run and holds trainings, as a pipeline's, gives a page about these and their evaluations.
+
     \b
     Example:
       tenet report runs/support
       tenet report runs/support --evaluation train/dpo
     """
     from generate.report import write_report
+    from generate.report.trained import training_folders, write_trained_report
 
-    path = write_report(_folder(run), out, measured=measured)
+    trained = not (run / "run.json").exists() and run.is_dir() and training_folders(run)
+    path = write_trained_report(run, out, measured) if trained else write_report(_folder(run), out, measured=measured)
     Console().say(f"Written to {path}")
 
 

@@ -50,6 +50,16 @@ QUANTITIES: Final = (
         "How far the policy has moved from its start on either side, in rewards. Both may fall; the gap is what counts.",
         (("rewards/chosen", "chosen"), ("rewards/rejected", "rejected")),
     ),
+    Quantity(
+        "Reward",
+        "Mean reward of the policy's own responses. It shows that training follows the reward, not that the policy got better.",
+        (("reward", "training"), ("eval_reward", "held out")),
+    ),
+    Quantity(
+        "Distance from the start",
+        "KL to the model at the beginning, in nats a response. A reward that rises only with it is bought dearly.",
+        (("kl_k1", "training"), ("eval_kl_k1", "held out")),
+    ),
 )  # fmt: skip
 
 

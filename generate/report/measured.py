@@ -19,7 +19,9 @@ from tenet.ids import Json, unit_interval
 
 SHOWN_ANSWERS, SHOWN_CHARACTERS = 3, 2000
 RECORD, METRICS = "train.json", "metrics.jsonl"
-KINDS: Final = {"sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy by DPO", "ppo": "Policy by PPO"}
+KINDS: Final = {
+    "sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy by DPO", "ppo": "Policy by PPO", "rloo": "Policy by RLOO",
+}  # fmt: skip
 _ORDER: Final = tuple(KINDS)
 
 
