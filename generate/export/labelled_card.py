@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from generate.export.card import CARD, columns_of, loading
-from generate.export.frontmatter import front_matter, licence_of
+from generate.export.frontmatter import front_matter
 from generate.export.markdown import bullet, inline
 from tenet.environment import version
 from tenet.ids import Json
+from tenet.licence import licence_of
 from tenet.runs import atomic
 
 if TYPE_CHECKING:
