@@ -14,24 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from judges.pairwise import PairwiseJudge
 from tenet.console import Console
-from tenet.ids import Json, content_id
-from tenet.records import Finish, Message, Prompt, Sample
+from tenet.ids import Json
 from train.config import OnlineDpoConfig
 from train.folder import read_record
 from train.judged import JudgedBy
 from train.preflight import require_reward_model
 from train.provenance import Origin
+from train.rewards import JudgeSource
 from train.session import Job, TrainResult, run_training
-from train.winrate import Duel, judgements_of, summed_up
 
 if TYPE_CHECKING:
     from engines.base import Engine
-
-_POLICY: Final = "policy"
 
 
 class JudgeRewards:
@@ -44,6 +41,7 @@ class JudgeRewards:
 
     def __init__(self, judge: PairwiseJudge) -> None:
         self.judge = judge
+        self._source = JudgeSource(judge)
         self.pairs = 0
         self.undecided = 0
 
@@ -58,29 +56,12 @@ class JudgeRewards:
             (2 * pairs,) probabilities, the two of a pair adding up to 1.
         """
         half = len(prompts) // 2
-        duels = [
-            _duel(place, *one)
-            for place, one in enumerate(zip(prompts, completions[:half], completions[half:], strict=False))
-        ]
-        judged = [duel for duel in duels if duel.judged]
-        found = summed_up(duels, judgements_of(self.judge, judged, Console(quiet=True)), self.judge).p
-        first = [found.get((duel.prompt.id, duel.trained.index)) for duel in duels]
+        texts = [one if isinstance(one, str) else str(one[0]["content"]) for one in completions]
+        first = self._source.score(prompts[:half], texts[:half], texts[half:])
         self.pairs += half
         self.undecided += sum(p is None for p in first)
         known = [0.5 if p is None else p for p in first]
         return [*known, *(1.0 - p for p in known)]
-
-
-def _duel(place: int, prompt: Any, first: Any, second: Any) -> Duel:
-    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    asked = Prompt.of(Message(turn["role"], turn["content"]) for turn in turns)
-    return Duel(asked, trained=_sample(asked, place, "first", first), base=_sample(asked, place, "second", second))
-
-
-def _sample(prompt: Prompt, place: int, which: str, completion: Any) -> Sample:
-    text = completion if isinstance(completion, str) else completion[0]["content"]
-    name = content_id("online", prompt.id, place, which)
-    return Sample(name, prompt.id, place, text.strip(), _POLICY, Finish.STOP)
 
 
 def train_online_dpo(
