@@ -226,12 +226,31 @@ def _fit(
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(MetricsFile(folder.metrics))
+    known = None if checkpoint is None else _ended(trainer, checkpoint)
+    if known is not None:
+        return known
     trainer.add_callback(switch)
     with console.progress(title) as progress, switch.on_ctrl_c():
         trainer.add_callback(ProgressLine(progress))
         output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     metrics: Mapping[str, float] = output.metrics
     return metrics
+
+
+def _ended(trainer: Any, checkpoint: Path) -> Mapping[str, float] | None:
+    """Take up a training whose last step is in the checkpoint: the library would carry out one more before it looks.
+
+    None where steps are left; and where weights are sharded, for those are only read back within a training.
+    """
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    if state.global_step < state.max_steps or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        return None
+    trainer._load_from_checkpoint(str(checkpoint))
+    trainer.state = state
+    losses = [float(said["loss"]) for said in state.log_history if "loss" in said]
+    return {"train_loss": sum(losses) / len(losses)} if losses else {}
 
 
 def _measured(trainer: Any, outcome: Mapping[str, float], data: Prepared, config: TrainConfig) -> dict[str, float]:

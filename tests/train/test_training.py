@@ -277,6 +277,28 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     assert again.seconds == pytest.approx(resumed.seconds, abs=0.1)
 
 
+@pytest.mark.parametrize("keys", [{}, {"lora": LoraConfig(rank=4)}], ids=["all weights", "lora"])
+def test_a_training_killed_after_its_last_step_takes_no_other(
+    tiny_model: Path,
+    data: Path,
+    tmp_path: Path,
+    console: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: dict[str, Any],
+) -> None:
+    whole = reward(tiny_model, data, tmp_path / "whole", console, max_steps=3, save_every=1, **keys)
+    with monkeypatch.context() as patch:
+        patch.setattr("train.session.save", lambda *_: (_ for _ in ()).throw(SystemExit("killed")))
+        with pytest.raises(SystemExit):
+            reward(tiny_model, data, tmp_path / "cut", console, max_steps=3, save_every=1, **keys)
+    resumed = reward(tiny_model, data, tmp_path / "cut", console, resume=True, max_steps=3, save_every=1, **keys)
+    assert (resumed.steps, whole.steps) == (3, 3)
+    found = {name: resumed.metrics[name] for name in whole.metrics}
+    assert found == pytest.approx(dict(whole.metrics), abs=1e-4)  # losses are logged to four places
+    a, b = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert max(float((a[name] - b[name]).abs().max()) for name in a) == 0.0
+
+
 def test_a_folder_belongs_to_one_training(tiny_model: Path, data: Path, tmp_path: Path, console: Console) -> None:
     out = tmp_path / "out"
     reward(tiny_model, data, out, console, max_steps=1)
