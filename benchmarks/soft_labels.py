@@ -9,8 +9,9 @@ mean of q for every pair, which says how noisy the labels are but not which) and
 
 Measured on held-out prompts: of the reward model its accuracy on pairs that the oracle decides, with its log loss there; of the DPO
 policy the share of its answers that have the attribute by the oracle, with words, and KL to the base in nats a response (mean of the
-log-ratio over the policy's own answers). Every arm has its learning rate from the same grid, the best on seed 0, whose held-out
-prompts are others. All else (steps, batches, order, beta) is equal. `--work DIR` keeps everything, and goes on with what is there.
+log-ratio over the policy's own answers). What matters most is chosen for each arm from the same grid, the best on seed 0, whose held-out
+prompts are others: a reward model's learning rate, and DPO's beta, for under one beta the arms are drawn to different distances (a hard
+label asks for a larger gap). All else (steps, batches, order) is equal. `--work DIR` keeps everything, and goes on with what is there.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from statistics import fmean, stdev
 from typing import Any, Final
 
 from pocket import POLICY_PATH, oracle
-from pocket.demo import BATCH, BETA, MAX_TOKENS, WARMUP
+from pocket.demo import BATCH, MAX_TOKENS, WARMUP
 from pocket.plan import HELD_OUT_SEED, draw_prompts, write_prompts
 from pocket.world import KIND_SHARES
 from tenet.console import Console
@@ -42,10 +43,13 @@ COMPARED: Final = ("hard", "soft")
 CONTROLS: Final = ("same p", "truth")
 ARMS: Final = (*COMPARED, *CONTROLS)
 METHODS: Final = ("reward", "dpo")
-RATES: Final = {"reward": (1e-4, 3e-4, 1e-3), "dpo": (5e-4, 1e-3)}
+KNOBS: Final = {"reward": "learning_rate", "dpo": "beta"}
+GRID: Final = {"reward": (1e-4, 3e-4, 1e-3), "dpo": (0.2, 0.1, 0.05, 0.025, 0.0125)}
+DPO_RATE: Final = 5e-4
+"""Learning rate of DPO: on seed 0 better than 1e-3 with hard labels and with soft ones (beta 0.2)."""
 MEAN_Q: Final = 0.75
 SETS: Final = {"train": 400, "choose": 150, "measure": 250}
-"""Prompts to learn from, to choose learning rates on and to measure on; each is answered `ANSWERS` times by the base."""
+"""Prompts to learn from, to choose settings on and to measure on; each is answered `ANSWERS` times by the base."""
 ANSWERS: Final = 4
 DRAWS: Final = 2
 """Answers of a trained policy to each held-out prompt."""
@@ -160,12 +164,14 @@ def _row(prompt: str, chosen: str, rejected: str, p: float) -> dict[str, Json]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one training came to. `value` is the reward model's accuracy or the policy's rate; `count` the prompts that it rests on."""
+    """What one training came to. `knob` is the setting that was chosen (`KNOBS`), `value` the reward model's accuracy or the policy's
+    rate, `count` the prompts that it rests on.
+    """
 
     method: str
     labels: str
     seed: int
-    rate: float
+    knob: float
     value: float
     count: int
     cpu: float = 0.0
@@ -187,16 +193,16 @@ class Bench:
     setting: Setting
     console: Console
 
-    def measure(self, method: str, arm: str, seed: int, rate: float) -> Measured:
+    def measure(self, method: str, arm: str, seed: int, knob: float) -> Measured:
         """Train one arm and measure it; what was measured before is read back."""
         folder = self.folder(seed)
-        out = folder / method / f"{arm.replace(' ', '-')}-{rate:g}"
+        out = folder / method / f"{arm.replace(' ', '-')}-{knob:g}"
         kept = out / "measured.json"
         if kept.is_file():
             return Measured(**json.loads(kept.read_text(encoding="utf-8")))
         began = time.process_time()
-        numbers = (self._reward if method == "reward" else self._dpo)(folder, arm, seed, rate, out)
-        found = Measured(method, arm, seed, rate, cpu=round(time.process_time() - began, 1), **numbers)
+        numbers = (self._reward if method == "reward" else self._dpo)(folder, arm, seed, knob, out)
+        found = Measured(method, arm, seed, knob, cpu=round(time.process_time() - began, 1), **numbers)
         kept.write_text(json.dumps(asdict(found)), encoding="utf-8")
         print(found, file=self.console.err, flush=True)
         return found
@@ -206,18 +212,18 @@ class Bench:
         one = self.setting
         return self.work / f"{one.attribute}-{one.pairs}-{one.epochs:g}" / f"seed-{seed}"
 
-    def _shared(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Json]:
+    def _shared(self, folder: Path, arm: str, seed: int, out: Path) -> dict[str, Json]:
         return {
             "model": str(POLICY_PATH), "data": str(folder / "data" / arm.replace(" ", "-")), "out": str(out), "seed": seed,
-            "epochs": self.setting.epochs, "batch_size": BATCH, "learning_rate": rate, "warmup": WARMUP,
+            "epochs": self.setting.epochs, "batch_size": BATCH, "warmup": WARMUP,
         }  # fmt: skip
 
-    def _reward(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Any]:
+    def _reward(self, folder: Path, arm: str, seed: int, knob: float, out: Path) -> dict[str, Any]:
         from tenet.config import make_config
         from train.config import RewardConfig
         from train.reward import train_reward
 
-        config = make_config(self._shared(folder, arm, seed, rate, out), RewardConfig)
+        config = make_config({**self._shared(folder, arm, seed, out), "learning_rate": knob}, RewardConfig)
         metrics = train_reward(config, console=self.console, resume=True).metrics
         return {
             "value": metrics["eval_pair_accuracy"],
@@ -225,12 +231,12 @@ class Bench:
             "count": self._prompts(folder),
         }
 
-    def _dpo(self, folder: Path, arm: str, seed: int, rate: float, out: Path) -> dict[str, Any]:
+    def _dpo(self, folder: Path, arm: str, seed: int, knob: float, out: Path) -> dict[str, Any]:
         from tenet.config import make_config
         from train.config import DpoConfig
         from train.dpo import train_dpo
 
-        values = {**self._shared(folder, arm, seed, rate, out), "beta": BETA, "eval_share": 0.0}
+        values = {**self._shared(folder, arm, seed, out), "learning_rate": DPO_RATE, "beta": knob, "eval_share": 0.0}
         values["data"] = str(Path(str(values["data"])) / "train.jsonl")
         train_dpo(make_config(values, DpoConfig), console=self.console, resume=True)
         prompts = self.work / ("choose.jsonl" if seed == TUNING_SEED else "measure.jsonl")
@@ -293,10 +299,10 @@ def kl_to_base(model: Path, answers: Sequence[tuple[str, str]]) -> float:
     return total / len(answers)
 
 
-def choose_rates(bench: Bench, method: str) -> tuple[dict[str, float], list[Measured]]:
-    """The best learning rate of each arm on the tuning seed, and all that was tried; controls take that of `hard`."""
-    tried = [bench.measure(method, arm, TUNING_SEED, rate) for arm in COMPARED for rate in RATES[method]]
-    best = {arm: max((one for one in tried if one.labels == arm), key=lambda one: one.value).rate for arm in COMPARED}
+def choose(bench: Bench, method: str) -> tuple[dict[str, float], list[Measured]]:
+    """The best setting of each arm on the tuning seed (of equals the first in the grid), and all that was tried; controls take that of `hard`."""
+    tried = [bench.measure(method, arm, TUNING_SEED, knob) for arm in COMPARED for knob in GRID[method]]
+    best = {arm: max((one for one in tried if one.labels == arm), key=lambda one: one.value).knob for arm in COMPARED}
     return {**dict.fromkeys(CONTROLS, best["hard"]), **best}, tried
 
 
@@ -320,12 +326,12 @@ class Results:
     arms: tuple[str, ...]
     base: float
     right: dict[int, float] = field(default_factory=dict)
-    rates: dict[str, dict[str, float]] = field(default_factory=dict)
+    chosen: dict[str, dict[str, float]] = field(default_factory=dict)
     tried: dict[str, list[Measured]] = field(default_factory=dict)
     rows: dict[str, list[Measured]] = field(default_factory=dict)
 
     def show(self, method: str, console: Console) -> None:
-        """Print what one method came to: seeds by arms; then means, differences over seeds, and the rates that were tried."""
+        """Print what one method came to: seeds by arms; then means, differences over seeds, and the settings that were tried."""
         cells = {(one.seed, one.labels): one for one in self.rows[method]}
         gaps = {arm: [cells[seed, arm].value - cells[seed, "hard"].value for seed in self.seeds] for arm in self.arms}
         one = self.setting
@@ -350,16 +356,24 @@ class Results:
             grid = ", ".join(f"{each.value:.3f}" for each in self.tried[method] if each.labels == arm) or None
             mean = f"{fmean(each.value for each in own):.3f}"
             against = [None, None] if arm == "hard" else [*ahead, wins]
-            rows.append([arm, mean, *against, *more, f"{self.rates[method][arm]:g}", grid])
-        tried = ", ".join(f"{rate:g}" for rate in RATES[method])
-        columns = ["labels", "mean", "minus hard, over seeds", "ahead", *MORE[method], "rate", f"seed 0 at {tried}"]
+            rows.append([arm, mean, *against, *more, f"{self.chosen[method][arm]:g}", grid])
+        tried = ", ".join(f"{knob:g}" for knob in GRID[method])
+        columns = [
+            "labels",
+            "mean",
+            "minus hard, over seeds",
+            "ahead",
+            *MORE[method],
+            KNOBS[method],
+            f"seed 0 at {tried}",
+        ]
         console.table(columns, rows)
 
 
 def run(
-    work: Path, setting: Setting, seeds: Sequence[int], arms: Sequence[str], methods: Sequence[str], rate: float | None
+    work: Path, setting: Setting, seeds: Sequence[int], arms: Sequence[str], methods: Sequence[str], knob: float | None
 ) -> Results:
-    """One regime, from the answers to what every training came to; with `rate` no learning rate is chosen."""
+    """One regime, from the answers to what every training came to; with `knob` no setting is chosen."""
     sets = decided_pairs(work, setting.attribute)
     found = Results(setting, tuple(seeds), tuple(arms), base_rate(work, setting.attribute))
     with (work / "log.txt").open("a", encoding="utf-8") as log:
@@ -368,11 +382,11 @@ def run(
             held_out = sets["choose" if seed == TUNING_SEED else "measure"]
             found.right[seed] = write_arms(bench.folder(seed), sets["train"], held_out, setting.pairs, seed)
         for method in methods:
-            found.rates[method], found.tried[method] = (
-                choose_rates(bench, method) if rate is None else (dict.fromkeys(ARMS, rate), [])
+            found.chosen[method], found.tried[method] = (
+                choose(bench, method) if knob is None else (dict.fromkeys(ARMS, knob), [])
             )
             found.rows[method] = [
-                bench.measure(method, arm, seed, found.rates[method][arm]) for arm in arms for seed in seeds
+                bench.measure(method, arm, seed, found.chosen[method][arm]) for arm in arms for seed in seeds
             ]
     return found
 
@@ -386,7 +400,11 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="N")
     parser.add_argument("--controls", nargs="*", default=list(CONTROLS), choices=CONTROLS, metavar="NAME")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
-    parser.add_argument("--rate", type=float, help="one learning rate for all arms, in the place of each arm's best")
+    parser.add_argument(
+        "--knob",
+        type=float,
+        help="one learning rate (reward) or beta (dpo) for all arms, in the place of each arm's best",
+    )
     parser.add_argument("--work", type=Path, help="keep what is made here, and go on with what is there")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -395,7 +413,7 @@ def main() -> None:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
         arms = [*COMPARED, *(arm for arm in CONTROLS if arm in args.controls)]
-        found = run(work, Setting(args.attribute, args.pairs, args.epochs), args.seeds, arms, args.methods, args.rate)
+        found = run(work, Setting(args.attribute, args.pairs, args.epochs), args.seeds, arms, args.methods, args.knob)
     if args.json:
         console.data(asdict(found))
         return
