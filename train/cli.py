@@ -13,6 +13,7 @@ import click
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
+from train.launch.options import LAUNCH_OPTIONS, launch_config, taken_launch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +30,7 @@ def train() -> None:
       tenet train dpo --model MODEL --data runs/support
       tenet train reward train.yaml --set epochs=2
       tenet train dpo train.yaml --resume
+      tenet train dpo train.yaml --launch gpus
     """
 
 
@@ -45,6 +47,7 @@ def _options(command: F) -> F:
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, as in --set epochs=2"
         ),
         click.option("--resume", is_flag=True, help="Go on with the training in the folder."),
+        *LAUNCH_OPTIONS,
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ]
     for option in reversed(options):
@@ -85,6 +88,8 @@ Examples:
   tenet train dpo --model MODEL --data runs/support --out train/polite
   tenet train dpo train.yaml --set beta=0.2 --set lora.rank=16 --resume"""))  # fmt: skip
 
+train.add_command(launch_config)
+
 
 def _train(
     name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
@@ -95,6 +100,7 @@ def _train(
     from train.config import CONFIGS, Method
 
     values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
+    launch = taken_launch(values)
     if file is None and not {"model", "data"} <= set(values):
         raise UsageError(
             "name a train.yaml, or give --model and --data",
@@ -104,8 +110,18 @@ def _train(
     words = [f"{key}={value}" for key, value in values.items()]
     config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
     console = Console(json=as_json)
+    command = shlex.join(["tenet", *sys.argv[1:]])
+    if launch is not None:
+        from train.launch.plan import Asked
+        from train.launch.start import train_launched
+
+        function, asked = f"train.{name}:train_{name}", Asked(**launch)
+        told = train_launched(config, function, asked, resume=resume, command=command, as_json=as_json)
+        if as_json and not asked.node_rank:
+            console.data(dict(told))
+        return
     method = getattr(import_module(f"train.{name}"), f"train_{name}")
-    result = method(config, console=console, resume=resume, command=shlex.join(["tenet", *sys.argv[1:]]))
+    result = method(config, console=console, resume=resume, command=command)
     if as_json:
         console.data(result.as_json())
 

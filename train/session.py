@@ -23,6 +23,8 @@ from train.card import write_card
 from train.config import Method, PairConfig, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
+from train.launch.rules import require_possible_here
+from train.launch.world import require_same_world
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
 from train.provenance import library_versions, origin_of
 from train.sources import digests, locate
@@ -100,12 +102,14 @@ def run_training(
     main = int(os.environ.get("RANK", "0")) == 0
     console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w"))  # noqa: SIM115
     began = time.monotonic()
+    world = require_possible_here(config)
     base = find_base(config)
     with _opened(config, base, resume=resume, writes=main) as folder:
         if folder.finished:
             console.say(f"{folder.path}: this training is finished.")
             return _recorded(folder)
-        folder.note({"command": said, "versions": library_versions()})
+        require_same_world(folder.record.get("processes"), world, folder.path)
+        folder.note({"command": said, "versions": library_versions(), "processes": world.identity()})
         with _resumable(folder.path, said), _from_libraries():
             return _train(config, base, folder, build, console, began)
 
