@@ -93,8 +93,8 @@ RULES: Final = (
     Rule(
         "several-gpus-unlaunched",
         lambda case: not case.world.launched and not case.on_cpu and case.machine.gpus > 1,
-        "{gpus} GPUs are visible to one process: transformers would spread each batch over them by nn.DataParallel, and one step would take "
-        "batch_size x {gpus} rows",
+        "{gpus} GPUs are visible to one process: transformers would spread each batch over them by nn.DataParallel, and one step "
+        "would take batch_size x {gpus} rows",
         "--launch gpus uses all of them rightly, --launch one-gpu one",
     ),
     Rule(
@@ -147,15 +147,15 @@ RULES: Final = (
         lambda case: (
             case.config.lora is not None and case.world.sharding is Sharding.FSDP and _precomputes(case.config)
         ),
-        "precompute_reference with lora: TRL computes the reference before the model is sharded, on the policy itself, which FSDP leaves on the "
-        "CPU until then while batches are on the GPU",
+        "precompute_reference with lora: TRL computes the reference before the model is sharded, on the policy itself, which FSDP "
+        "leaves on the CPU until then while batches are on the GPU",
         "--set precompute_reference=false: with lora the reference is the model without adapters, and costs no memory",
     ),
     Rule(
         "quantised-sharded",
         lambda case: case.world.sharded and _quantises(case.config),
-        "lora.quantise stores weights as bytes, which {title} cannot shard (accelerate leaves them out, and transformers reads them whole into "
-        "every process): it would save nothing",
+        "lora.quantise stores weights as bytes, which {title} cannot shard (accelerate leaves them out, and transformers reads them "
+        "whole into every process): it would save nothing",
         "--launch gpus: every GPU holds the quantised model; or leave quantise out",
     ),
     Rule(
@@ -167,7 +167,8 @@ RULES: Final = (
     Rule(
         "checkpointing-twice",
         lambda case: case.world.checkpoints_activations and case.config.gradient_checkpointing is not False,
-        "fsdp_activation_checkpointing and gradient_checkpointing (the default on GPUs) both recompute activations; transformers refuses the two",
+        "fsdp_activation_checkpointing and gradient_checkpointing (the default on GPUs) both recompute "
+        "activations; transformers refuses the two",
         "fsdp_activation_checkpointing: false in the file, or --set gradient_checkpointing=false",
     ),
 )  # fmt: skip

@@ -82,8 +82,9 @@ def _here(order: Order, plan: Plan) -> Outcome:
 
 def _torchrun(plan: Plan, folder: str) -> None:
     """Start processes on this machine's CPUs; they talk by gloo, for they see no GPU."""
-    from torch.distributed import run
+    from importlib import import_module
 
+    run: Any = import_module("torch.distributed.run")
     words = ["--standalone", "--nproc-per-node", str(plan.world.processes), "--shutdown-timeout", str(STOP_SECONDS)]
     with _environment({"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": _threads(plan)}):
         run.run(run.parse_args([*words, "-m", _MODULE, folder]))
