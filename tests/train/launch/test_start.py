@@ -21,7 +21,7 @@ from tests.train.launch.three import train_three
 from tests.train.world import pair_rows, write_jsonl
 from train.config import DpoConfig
 from train.launch.plan import Asked
-from train.launch.start import train_launched
+from train.launch.start import Died, train_launched
 
 ROOT = Path(__file__).parents[3]
 FUNCTION = "tests.train.launch.three:train_three"
@@ -88,12 +88,22 @@ def test_ctrl_c_stops_all_after_the_step_and_another_number_of_processes_cannot_
     assert "other processes" in alone.stderr
 
 
-@pytest.mark.slow
-def test_an_error_of_the_training_is_told_once_with_its_exit_code(tiny_model: Path, tmp_path: Path) -> None:
-    config = config_for(tiny_model, tmp_path, "out", max_length=5)
-    with pytest.raises(TenetError, match="max_length") as caught:
-        train_launched(config, "train.dpo:train_dpo", Asked("cpu:2"), resume=False, command="tenet train dpo")
+def test_an_error_of_the_training_is_told_once_with_its_exit_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
+    with pytest.raises(TenetError, match=r"no good\n  do better") as caught:
+        train_launched(config, "tests.train.launch.three:refuse", Asked("cpu:2"), resume=False, command="tenet train")
     assert caught.value.exit_code == 4
+    assert capfd.readouterr().err == ""
+
+
+def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
+    config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
+    with pytest.raises(Died, match="process 1 of the training was ended by SIGKILL"):
+        train_launched(
+            config, "tests.train.launch.three:be_killed", Asked("cpu:2"), resume=False, command="tenet train"
+        )
 
 
 @pytest.mark.slow

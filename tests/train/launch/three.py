@@ -1,14 +1,20 @@
-"""One launched process does three trainings, one after the other: what the tests of launching start."""
+"""What the tests of launching start: three trainings, one after the other, in one launch; a refusal; a process that is killed."""
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenet.console import Console
+from tenet.errors import TooManyFailures
 from train.config import DpoConfig, RewardConfig, SftConfig
-from train.session import TrainResult
+
+if TYPE_CHECKING:
+    from train.session import TrainResult
 
 
 def train_three(config: DpoConfig, *, console: Console | None, resume: bool, command: str | None) -> TrainResult:
@@ -28,3 +34,16 @@ def train_three(config: DpoConfig, *, console: Console | None, resume: bool, com
     train_sft(sft, **told)
     train_reward(RewardConfig(**common, out=str(out / "reward")), **told)
     return train_dpo(replace(config, out=str(out / "dpo")), **told)
+
+
+def refuse(config: DpoConfig, **_: Any) -> TrainResult:
+    """Fail as a training on bad data does."""
+    raise TooManyFailures("the data is no good", hint="do better")
+
+
+def be_killed(config: DpoConfig, **_: Any) -> TrainResult:
+    """The second process is killed, as by a machine that is out of memory; the first would wait for ever."""
+    if os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(600)
+    raise AssertionError
