@@ -115,15 +115,21 @@ def _train(
         from train.launch.plan import Asked
         from train.launch.start import train_launched
 
-        function, asked = f"train.{name}:train_{name}", Asked(**launch)
-        told = train_launched(config, function, asked, resume=resume, command=command, as_json=as_json)
+        asked = Asked(**launch)
+        told = train_launched(config, _address(name), asked, resume=resume, command=command, as_json=as_json)
         if as_json and not asked.node_rank:
             console.data(dict(told))
         return
-    method = getattr(import_module(f"train.{name}"), f"train_{name}")
+    module, _, function = _address(name).partition(":")
+    method = getattr(import_module(module), function)
     result = method(config, console=console, resume=resume, command=command)
     if as_json:
         console.data(result.as_json())
+
+
+def _address(name: str) -> str:
+    """Where the function is that trains, as "module:function"."""
+    return f"train.{name}:train_{name}"
 
 
 @click.command()

@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
-from tenet.errors import EXIT_BUG, EXIT_INTERRUPTED, TenetError
+from tenet.errors import EXIT_BUG, EXIT_INTERRUPTED, TenetError, UsageError
 from train.config import TrainConfig, out_of
 from train.folder import FINISHED, read_record
 from train.launch.order import Order, Outcome, carry_out, order_of, result_of
@@ -75,9 +75,22 @@ def train_launched(
 def _here(order: Order, plan: Plan) -> Outcome:
     """Train in this process, on the one GPU; a finished training is only told, and needs no more."""
     if plan.gpu is not None:
-        seen = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-        os.environ["CUDA_VISIBLE_DEVICES"] = seen[int(plan.gpu)] if int(plan.gpu) < len(seen) else plan.gpu
+        os.environ["CUDA_VISIBLE_DEVICES"] = one_of(os.environ.get("CUDA_VISIBLE_DEVICES"), plan.gpu)
     return carry_out(order)
+
+
+def one_of(visible: str | None, place: str) -> str:
+    """Name the GPU at a place among those that are visible; None: all are.
+
+    Raises:
+        UsageError: there are not as many.
+    """
+    if visible is None:
+        return place
+    seen = [name for name in visible.split(",") if name]
+    if not place.isdecimal() or int(place) >= len(seen):
+        raise UsageError(f"gpu_ids: {place}, and {len(seen)} GPUs are visible", hint="count from 0")
+    return seen[int(place)]
 
 
 def _torchrun(plan: Plan, folder: str) -> None:

@@ -15,7 +15,7 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from tenet.cli import cli
 from tenet.errors import InvalidInput, MissingInput, UsageError
 from train.launch.plan import CONFIGS, NAMES, Asked, Launcher, config_text, plan_of
-from train.launch.start import STOP_SECONDS, accelerate_arguments
+from train.launch.start import STOP_SECONDS, accelerate_arguments, one_of
 from train.launch.world import Machine, Sharding, World, world_here
 
 FOUR = Machine(gpus=4, deepspeed=True)
@@ -51,6 +51,14 @@ def test_names_become_worlds() -> None:
     assert (cpu.launcher, cpu.world) == (Launcher.TORCHRUN, World(processes=3, cpu=True))
     assert plan_of(Asked("ray:2"), NONE).world == World(processes=2, cpu=True)
     assert plan_of(Asked("ray", processes=2), FOUR).world == World(processes=2)
+
+
+def test_the_one_gpu_is_counted_among_the_visible_ones() -> None:
+    assert one_of(None, "0") == "0"
+    assert one_of("2,3", "1") == "3"
+    assert one_of("GPU-ab12", "0") == "GPU-ab12"
+    with pytest.raises(UsageError, match="2 GPUs are visible"):
+        one_of("2,3", "2")
 
 
 def test_machines() -> None:
