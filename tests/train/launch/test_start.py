@@ -99,14 +99,3 @@ def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
         train_launched(
             config, "tests.train.launch.three:be_killed", Asked("cpu:2"), resume=False, command="tenet train"
         )
-
-
-@pytest.mark.slow
-def test_ray_train_carries_a_training(tiny_model: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray.train.torch")
-    config = config_for(tiny_model, tmp_path, "out", batch_size=8, precompute_reference=False)
-    told = train_launched(config, "train.dpo:train_dpo", Asked("ray:2"), resume=False, command="tenet train dpo")
-    assert told["steps"] == 3
-    record = json.loads((tmp_path / "out" / "train.json").read_text(encoding="utf-8"))
-    assert record["processes"]["processes"] == 2
-    assert (tmp_path / "out" / "model.safetensors").is_file()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,3 +47,23 @@ def be_killed(config: DpoConfig, **_: Any) -> TrainResult:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(600)
     raise AssertionError
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A result that needs no library of trainings."""
+
+    processes: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"processes": self.processes}
+
+
+def count(config: DpoConfig, **_: Any) -> Counted:
+    """Have all processes add 1 to one sum."""
+    import torch
+    from torch import distributed
+
+    total = torch.ones(1)
+    distributed.all_reduce(total)
+    return Counted(int(total.item()))
