@@ -99,3 +99,14 @@ def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
         train_launched(
             config, "tests.train.launch.three:be_killed", Asked("cpu:2"), resume=False, command="tenet train"
         )
+
+
+@pytest.mark.slow
+def test_ray_train_starts_processes_that_talk_and_tells_their_errors(tmp_path: Path) -> None:
+    pytest.importorskip("ray.train.torch")
+    config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
+    told = train_launched(config, "tests.train.launch.three:count", Asked("ray:2"), resume=False, command="tenet train")
+    assert told == {"processes": 2}
+    with pytest.raises(TenetError, match=r"no good\n  do better") as caught:
+        train_launched(config, "tests.train.launch.three:refuse", Asked("ray:2"), resume=False, command="tenet train")
+    assert caught.value.exit_code == 4
