@@ -300,7 +300,7 @@ def kl_to_base(model: Path, answers: Sequence[tuple[str, str]]) -> float:
 
 
 def choose(bench: Bench, method: str) -> tuple[dict[str, float], list[Measured]]:
-    """The best setting of each arm on the tuning seed (of equals the first in the grid), and all that was tried; controls take that of `hard`."""
+    """The best setting of each arm on the tuning seed, of equals the first, and all that was tried; controls take that of `hard`."""
     tried = [bench.measure(method, arm, TUNING_SEED, knob) for arm in COMPARED for knob in GRID[method]]
     best = {arm: max((one for one in tried if one.labels == arm), key=lambda one: one.value).knob for arm in COMPARED}
     return {**dict.fromkeys(CONTROLS, best["hard"]), **best}, tried

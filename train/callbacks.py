@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from train.launch.agree import Agreement
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -86,13 +88,15 @@ class ProgressLine(TrainerCallback):  # type: ignore[misc]
 
 
 class StopSwitch(TrainerCallback):  # type: ignore[misc]
-    """Stops a training after the step it is in, with a checkpoint, once `asked` is set."""
+    """Stops a training after the step it is in, with a checkpoint, once `asked` is set in any of its processes."""
 
     def __init__(self) -> None:
         self.asked = False
+        self._agreement = Agreement()
 
     def on_step_end(self, _args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
         """Ask the trainer to save and stop."""
+        self.asked = self._agreement.any_says(self.asked)
         if self.asked and state.global_step < state.max_steps:
             control.should_save = True
             control.should_training_stop = True

@@ -13,6 +13,7 @@ import click
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
+from train.launch.options import LAUNCH_OPTIONS, launch_config, taken_launch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +30,7 @@ def train() -> None:
       tenet train dpo --model MODEL --data runs/support
       tenet train reward train.yaml --set epochs=2
       tenet train dpo train.yaml --resume
+      tenet train dpo train.yaml --launch gpus
     """
 
 
@@ -46,6 +48,7 @@ def _options(command: F, more: Sequence[Callable[[Any], Any]] = ()) -> F:
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, as in --set epochs=2"
         ),
         click.option("--resume", is_flag=True, help="Go on with the training in the folder."),
+        *LAUNCH_OPTIONS,
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ]
     for option in reversed(options):
@@ -123,6 +126,8 @@ Examples:
   tenet train online-dpo --model MODEL --data runs/support --set judge.model=JUDGE --set judge.principles=FILE
   tenet train online-dpo --model MODEL --data prompts.jsonl --set reward=train/reward"""))  # fmt: skip
 
+train.add_command(launch_config)
+
 
 def _train(
     name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
@@ -132,6 +137,7 @@ def _train(
     from train.quiet import imported
 
     values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
+    launch = taken_launch(values)
     if file is None and not {"model", "data"} <= set(values):
         raise UsageError(
             "name a train.yaml, or give --model and --data",
@@ -141,11 +147,27 @@ def _train(
     words = [f"{key}={value}" for key, value in values.items()]
     config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
     console = Console(json=as_json)
-    module = _MODULES.get(name, f"train.{name.replace('-', '_')}")
-    method = getattr(imported(module), f"train_{module.rpartition('.')[2]}")
-    result = method(config, console=console, resume=resume, command=shlex.join(["tenet", *sys.argv[1:]]))
+    command = shlex.join(["tenet", *sys.argv[1:]])
+    if launch is not None:
+        from train.launch.plan import Asked
+        from train.launch.start import train_launched
+
+        asked = Asked(**launch)
+        told = train_launched(config, _address(name), asked, resume=resume, command=command, as_json=as_json)
+        if as_json and not asked.node_rank:
+            console.data(dict(told))
+        return
+    module, _, function = _address(name).partition(":")
+    method = getattr(imported(module), function)
+    result = method(config, console=console, resume=resume, command=command)
     if as_json:
         console.data(result.as_json())
+
+
+def _address(name: str) -> str:
+    """Where the function is that trains, as "module:function"."""
+    module = _MODULES.get(name, f"train.{name.replace('-', '_')}")
+    return f"{module}:train_{module.rpartition('.')[2]}"
 
 
 @click.command()

@@ -25,6 +25,8 @@ from train.config import Method, PairConfig, RlConfig, TrainConfig, checked, com
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
 from train.judgecard import judge_card_of
+from train.launch.rules import require_possible_here
+from train.launch.world import require_same_world
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
 from train.preflight import check_machine, reports_kept
 from train.provenance import Origin, library_versions
@@ -117,13 +119,15 @@ def run_training(
     main = int(os.environ.get("RANK", "0")) == 0
     console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w"))  # noqa: SIM115
     began = time.monotonic()
+    world = require_possible_here(config)
     base = find_base(config)
     check_machine(config)
     with _opened(config, base, resume=resume, writes=main) as folder:
         if folder.finished:
             console.say(f"{folder.path}: this training is finished.")
             return _recorded(folder)
-        folder.note({"command": said, "versions": library_versions()})
+        require_same_world(folder.record.get("processes"), world, folder.path)
+        folder.note({"command": said, "versions": library_versions(), "processes": world.identity()})
         with _resumable(folder.path, said), _from_libraries(), reports_kept(folder.path, config):
             return _train(config, base, folder, build, prepared or _prepared, console, began, labelled_by)
 
