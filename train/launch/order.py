@@ -10,7 +10,6 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tenet.console import Console
 from tenet.errors import EXIT_INTERRUPTED, Interrupted, TenetError
 from tenet.ids import Json
 from train.config import CONFIGS, Method, TrainConfig, method_of
+from train.quiet import imported
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def carry_out(order: Order) -> Outcome:
         os.chdir(order.folder)
         module, _, name = order.function.partition(":")
         config = make_config(order.config, CONFIGS[Method(order.method)])
-        train = getattr(import_module(module), name)
+        train = getattr(imported(module), name)
         result = train(config, console=Console(json=order.as_json), resume=order.resume, command=order.command)
     except Interrupted as error:
         return Outcome(error.exit_code, error=error.message, resume=error.resume)

@@ -17,20 +17,18 @@ pytest.importorskip("trl")
 
 from tenet.console import Console
 from tenet.errors import TenetError
-from tests.train.launch.three import train_three
 from tests.train.world import pair_rows, write_jsonl
 from train.config import DpoConfig
 from train.launch.plan import Asked
 from train.launch.start import Died, train_launched
 
 ROOT = Path(__file__).parents[3]
-FUNCTION = "tests.train.launch.three:train_three"
+FUNCTION = "train.dpo:train_dpo"
 
 
 def config_for(model: Path, folder: Path, name: str, **more: Any) -> DpoConfig:
     rows = [{**row, "p_chosen": 0.7, "weight": 0.5 + place % 3} for place, row in enumerate(pair_rows(32))]
     data = write_jsonl(folder / "pairs.jsonl", rows)
-    write_jsonl(folder / "told.jsonl", [{"prompt": row["prompt"], "completion": row["chosen"]} for row in rows])
     settings = {"eval_share": 0.0, "max_steps": 3, "learning_rate": 5e-4, "seed": 3, **more}
     return DpoConfig(model=str(model), data=str(data), out=str(folder / name), **settings)
 
@@ -51,15 +49,16 @@ def difference(one: Path, other: Path) -> float:
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(tiny_model: Path, tmp_path: Path) -> None:
+    from train.dpo import train_dpo
+
     two = config_for(tiny_model, tmp_path, "two", batch_size=16)
     told = train_launched(two, FUNCTION, Asked("cpu:2"), resume=False, command="tenet train dpo")
     assert (told["method"], told["steps"]) == ("dpo", 3)
     one = config_for(tiny_model, tmp_path, "one", batch_size=32)
-    train_three(one, console=Console(quiet=True), resume=False, command=None)
-    for name in ("sft", "reward", "dpo"):
-        assert difference(tmp_path / "one" / name, tmp_path / "two" / name) <= 1e-3
-        record = json.loads((tmp_path / "two" / name / "train.json").read_text(encoding="utf-8"))
-        assert record["processes"] == {"processes": 2, "sharding": "none", "stage": 0}
+    train_dpo(one, console=Console(quiet=True))
+    assert difference(tmp_path / "one", tmp_path / "two") <= 1e-3
+    record = json.loads((tmp_path / "two" / "train.json").read_text(encoding="utf-8"))
+    assert record["processes"] == {"processes": 2, "sharding": "none", "stage": 0}
 
 
 @pytest.mark.slow
@@ -88,7 +87,9 @@ def test_an_error_of_the_training_is_told_once_with_its_exit_code(
 ) -> None:
     config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
     with pytest.raises(TenetError, match=r"no good\n  do better") as caught:
-        train_launched(config, "tests.train.launch.three:refuse", Asked("cpu:2"), resume=False, command="tenet train")
+        train_launched(
+            config, "tests.train.launch.launched:refuse", Asked("cpu:2"), resume=False, command="tenet train"
+        )
     assert caught.value.exit_code == 4
     assert capfd.readouterr().err == ""
 
@@ -97,7 +98,7 @@ def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
     config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
     with pytest.raises(Died, match="process 1 of the training was ended by SIGKILL"):
         train_launched(
-            config, "tests.train.launch.three:be_killed", Asked("cpu:2"), resume=False, command="tenet train"
+            config, "tests.train.launch.launched:be_killed", Asked("cpu:2"), resume=False, command="tenet train"
         )
 
 
@@ -105,8 +106,12 @@ def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
 def test_ray_train_starts_processes_that_talk_and_tells_their_errors(tmp_path: Path) -> None:
     pytest.importorskip("ray.train.torch")
     config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
-    told = train_launched(config, "tests.train.launch.three:count", Asked("ray:2"), resume=False, command="tenet train")
+    told = train_launched(
+        config, "tests.train.launch.launched:count", Asked("ray:2"), resume=False, command="tenet train"
+    )
     assert told == {"processes": 2}
     with pytest.raises(TenetError, match=r"no good\n  do better") as caught:
-        train_launched(config, "tests.train.launch.three:refuse", Asked("ray:2"), resume=False, command="tenet train")
+        train_launched(
+            config, "tests.train.launch.launched:refuse", Asked("ray:2"), resume=False, command="tenet train"
+        )
     assert caught.value.exit_code == 4
