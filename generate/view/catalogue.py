@@ -36,7 +36,20 @@ _ORDERS: Final = {
 }
 _LISTS: Final = {"principle": "principles", "judge": "judges", "outcome": "outcomes", "tag": "tags"}
 _WORDS: Final = ("source", "split", "state")
-_ROW: Final = "run no key state source p margin flipped longer principles outcomes split".split()
+_ROW: Final = [
+    "run",
+    "no",
+    "key",
+    "state",
+    "source",
+    "p",
+    "margin",
+    "flipped",
+    "longer",
+    "principles",
+    "outcomes",
+    "split",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +213,7 @@ class Catalogue:
         if query.people is not None:
             add(_PEOPLE[query.people])
         if query.terms:
-            add(f"(run, no) IN (SELECT run, no FROM {self._searched(query.terms)})")
+            add(f"(run, no) IN (SELECT run, no FROM {self._searched(query.terms)})")  # noqa: S608
         return Where(" AND ".join(parts), tuple(values))
 
     def _searched(self, terms: tuple[str, ...]) -> str:

@@ -36,10 +36,4 @@ def view(runs: tuple[str, ...], port: int, *, no_open: bool) -> None:
             webbrowser.open(address)
 
     with opened([find_run(name) for name in runs], console) as held, suppress(KeyboardInterrupt):
-        serve_page(
-            lambda at, token: application(
-                held.catalogue, held.runs, held.scratch, port=at, token=token, earlier=held.earlier
-            ),
-            port=port,
-            ready=ready,
-        )
+        serve_page(lambda at, token: application(held, port=at, token=token), port=port, ready=ready)

@@ -46,11 +46,11 @@ def compare(catalogue: Catalogue, query: Query, other: str) -> Compared:
     differ = "((l.p_low - 0.5) * (o.it.p_low - 0.5) < 0)"
     gap = "abs(l.p_low - o.it.p_low)"
     total = cursor.execute(
-        f"SELECT count(*), count(*) FILTER ({differ}), avg({gap}) {joined}",  # noqa: S608
+        f"SELECT count(*), count(*) FILTER ({differ}), avg({gap}) {joined}",
         where.values,
     ).fetchall()[0]
     page = (
-        f"SELECT l.run, l.no, l.key, l.state, l.source, l.p, l.margin, l.flipped, l.longer, l.principles, l.outcomes, l.split, l.prompt, "  # noqa: S608
+        f"SELECT l.run, l.no, l.key, l.state, l.source, l.p, l.margin, l.flipped, l.longer, l.principles, l.outcomes, l.split, l.prompt, "
         f"{differ} AS differs, {gap} AS gap, CASE WHEN (l.p_low = l.p) THEN o.it.p_low ELSE 1 - o.it.p_low END AS other_p, "
         f"o.it.key AS other_key, o.it.principles AS other_principles {joined} "
         f"ORDER BY differs DESC, gap DESC, l.no LIMIT {PAGE_SIZE} OFFSET {(query.page - 1) * PAGE_SIZE}"

@@ -134,13 +134,26 @@ def _sources(run: Run, held: Shards, some: list[int]) -> dict[str, str]:
     """Where each table's rows come from, as SQL."""
     revisions: list[tuple[str, type[Any]]] = [(stage_name(number), Revision) for number in rounds_of(run)]
     judgements = [str(Step.JUDGEMENTS), REVISION_JUDGEMENTS, *member_stages(run)]
-    taken = "id prompt_id chosen_id rejected_id p_chosen weight score_chosen score_rejected source principles flipped judgements".split()
-    pair = [*taken, "principle_versions"]
-    asked = "prompt_id first_id second_id judge outcome p_first principle principle_digest".split()
-    weighed = "prompt_id a_id b_id p_a p_shown_a p_shown_b flipped judgements principles principle_versions".split()
+    taken = [
+        "id", "prompt_id", "chosen_id", "rejected_id", "p_chosen", "weight", "score_chosen", "score_rejected", "source", "principles",
+        "flipped", "judgements", "principle_versions",
+    ]  # fmt: skip
+    asked = ["prompt_id", "first_id", "second_id", "judge", "outcome", "p_first", "principle", "principle_digest"]
+    weighed = [
+        "prompt_id",
+        "a_id",
+        "b_id",
+        "p_a",
+        "p_shown_a",
+        "p_shown_b",
+        "flipped",
+        "judgements",
+        "principles",
+        "principle_versions",
+    ]
 
     def pairs(state: State, *names: str) -> str:
-        return held.rows([(name, PreferencePair) for name in names], some, [*pair, f"{quoted(state)} AS state"])
+        return held.rows([(name, PreferencePair) for name in names], some, [*taken, f"{quoted(state)} AS state"])
 
     samples = held.rows([(Step.SAMPLES, Sample)], some, ["id", "policy", "text"])
     revised = held.rows(revisions, some, ["id", "model AS policy", "text"]) if revisions else ""

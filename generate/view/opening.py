@@ -5,31 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from generate.supersede import attic_of
 from generate.view.catalogue import Catalogue
 from generate.view.index import Told, index_of
+from generate.view.server import View
 from judges.humans.store import store_path, stored_labels
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.runs import Run
 
 
-@dataclass(frozen=True)
-class Opened:
-    """Runs that can be viewed, by name. `scratch` is a folder that goes when the view is closed."""
-
-    catalogue: Catalogue
-    runs: dict[str, Run]
-    earlier: dict[str, bool]
-    scratch: Path
-
-
 @contextmanager
-def opened(paths: Sequence[Path], console: Console) -> Iterator[Opened]:
+def opened(paths: Sequence[Path], console: Console) -> Iterator[View]:
     """Open runs; the console is told how far an index is that takes long.
 
     Raises:
@@ -49,7 +39,7 @@ def opened(paths: Sequence[Path], console: Console) -> Iterator[Opened]:
         for name, run in runs.items():
             catalogue.add_votes(name, stored_labels(store_path(run.path)))
         earlier = {name: attic_of("judgements") in run.manifest.stages for name, run in runs.items()}
-        yield Opened(catalogue, runs, earlier, scratch)
+        yield View(catalogue, runs, earlier, scratch)
 
 
 def _teller(console: Console, name: str) -> Told:

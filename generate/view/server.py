@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,65 +36,53 @@ _FILES: Final = {
     "/": ("view.html", "text/html"),
     "/view.css": ("view.css", "text/css"),
     "/view.js": ("view.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 
 
-def application(
-    catalogue: Catalogue, runs: Mapping[str, Run], scratch: Path, *, port: int, token: str, earlier: Mapping[str, bool]
-) -> Starlette:
-    """The view as an ASGI application that answers at 127.0.0.1:`port` to whoever has the token.
-
-    `runs` are the catalogue's, by name; `earlier` says which of them have superseded answers.
+@dataclass(frozen=True)
+class View:
+    """What the page asks of a catalogue and its runs, by name. `earlier` says which of them have superseded answers; `scratch` is a folder
+    for files on their way to the browser.
     """
 
-    async def start(_: Request) -> Response:
-        def work() -> dict[str, Json]:
-            values = catalogue.values()
-            sides = [*catalogue.names, *(name + EARLIER for name in catalogue.names if earlier.get(name))]
-            return {"values": values, "sides": sides, "page_size": PAGE_SIZE, "formats": list(FORMATS)}
+    catalogue: Catalogue
+    runs: Mapping[str, Run]
+    earlier: Mapping[str, bool]
+    scratch: Path
 
-        return await _answered(work)
+    async def start(self, _: Request) -> Response:
+        """What can be chosen."""
+        return await _answered(self._start)
 
-    async def pairs(request: Request) -> Response:
+    async def pairs(self, request: Request) -> Response:
+        """A page of pairs, alone or beside another run's."""
         query, other = Query.of(request.query_params), request.query_params.get("compare", "")
+        return await _answered(lambda: self._compared(query, other) if other else self._found(query))
 
-        def work() -> dict[str, Json]:
-            if other:
-                told = compare(catalogue, query, other)
-                return {
-                    "address": query.address,
-                    "total": told.both,
-                    "differ": told.differ,
-                    "gap": told.gap,
-                    "rows": list(told.rows),
-                }
-            found = catalogue.find(query)
-            return {"address": query.address, "total": found.total, "rows": list(found.rows)}
-
-        return await _answered(work)
-
-    async def pair(request: Request) -> Response:
+    async def pair(self, request: Request) -> Response:
+        """All that there is of one pair."""
         name, key = request.query_params.get("run", ""), request.query_params.get("key", "")
 
         def work() -> dict[str, Json]:
-            catalogue.number(name)
-            return read_pair(catalogue, name, runs[name], key)
+            self.catalogue.number(name)
+            return read_pair(self.catalogue, name, self.runs[name], key)
 
         return await _answered(work)
 
-    async def files(request: Request) -> Response:
+    async def files(self, request: Request) -> Response:
+        """What the principles of two sides say differently."""
         left, right = request.query_params.get("run", ""), request.query_params.get("compare", "")
+        return await _answered(lambda: {"wordings": list(_wordings(self.runs, left, right))})
 
-        def work() -> dict[str, Json]:
-            return {"wordings": list(_wordings(runs, left, right))}
-
-        return await _answered(work)
-
-    async def download(request: Request) -> Response:
+    async def download(self, request: Request) -> Response:
+        """All pairs of a query as a file."""
         query, form = Query.of(request.query_params), request.query_params.get("format", "jsonl")
-        path = Path(tempfile.mkdtemp(dir=scratch)) / f"pairs.{form}"
+        if form not in FORMATS:
+            return _failed(UsageError(f"there is no such format; the formats are {', '.join(FORMATS)}"))
+        path = Path(tempfile.mkdtemp(dir=self.scratch)) / f"pairs.{form}"
         try:
-            await run_in_threadpool(write_found, catalogue, query, form, path)
+            await run_in_threadpool(write_found, self.catalogue, query, form, path)
         except TenetError as error:
             return _failed(error)
 
@@ -103,17 +92,43 @@ def application(
 
         return FileResponse(path, media_type=FORMATS[form][1], filename=path.name, background=BackgroundTask(remove))
 
+    def _start(self) -> dict[str, Json]:
+        names = self.catalogue.names
+        sides = [*names, *(name + EARLIER for name in names if self.earlier.get(name))]
+        return {
+            "values": self.catalogue.values(),
+            "sides": sides,
+            "page_size": PAGE_SIZE,
+            "formats": list(FORMATS),
+        }
+
+    def _found(self, query: Query) -> dict[str, Json]:
+        found = self.catalogue.find(query)
+        return {"address": query.address, "total": found.total, "rows": list(found.rows)}
+
+    def _compared(self, query: Query, other: str) -> dict[str, Json]:
+        told = compare(self.catalogue, query, other)
+        return {
+            "address": query.address,
+            "total": told.both,
+            "differ": told.differ,
+            "gap": told.gap,
+            "rows": list(told.rows),
+        }
+
+
+def application(view: View, *, port: int, token: str) -> Starlette:
+    """The view as an ASGI application that answers at 127.0.0.1:`port` to whoever has the token."""
     routes = [
         *static_routes(STATIC, _FILES),
-        Route("/api/start", start),
-        Route("/api/pairs", pairs),
-        Route("/api/pair", pair),
-        Route("/api/files", files),
-        Route("/api/download", download),
+        Route("/api/start", view.start),
+        Route("/api/pairs", view.pairs),
+        Route("/api/pair", view.pair),
+        Route("/api/files", view.files),
+        Route("/api/download", view.download),
     ]
-    return Starlette(
-        routes=routes, middleware=[Middleware(Guard, port=port, token=token, name="view", command="tenet view")]
-    )
+    guard = Middleware(Guard, port=port, token=token, name="view", command="tenet view")
+    return Starlette(routes=routes, middleware=[guard])
 
 
 def _wordings(runs: Mapping[str, Run], left: str, right: str) -> list[dict[str, Json]]:

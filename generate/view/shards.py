@@ -38,10 +38,10 @@ class Shards:
         if name in self._run.manifest.stages:
             published = self._run.manifest.stages[name].shards
             stage = self._run.stage(name, kind)
-            for number in sorted(set(shards) & set(stage.shards())):
-                files.append(
-                    stage.path / f"{number:05d}.parquet" if number in published else self._copy(name, kind, number)
-                )
+            files += [
+                stage.path / f"{number:05d}.parquet" if number in published else self._copy(name, kind, number)
+                for number in sorted(set(shards) & set(stage.shards()))
+            ]
         listed = ", ".join(quoted(str(path)) for path in files)
         read = f"read_parquet([{listed}], union_by_name=true, filename=true)"
         return f"SELECT {', '.join(columns)} FROM {read} WHERE {_required(kind)} IS NOT NULL"  # noqa: S608 - names of ours

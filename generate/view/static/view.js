@@ -61,7 +61,8 @@ function fill() {
   for (const select of document.querySelectorAll("select[data-values]")) {
     const values = all[select.dataset.values] || [];
     const words = select.name === "state" ? STATES : {};
-    select.replaceChildren(option("", values.length ? "any" : "none"));
+    select.replaceChildren(option("", "any"));
+    select.parentElement.hidden = !values.some(([value]) => value) && !state().get(select.name);
     for (const [value, count] of values) {
       if (value) select.append(option(value, `${words[value] || value} (${number(count)})`));
     }
