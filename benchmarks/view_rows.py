@@ -58,7 +58,7 @@ REQUESTS = {
     "flipped": "flipped=yes",
     "people": "people=unlabelled",
     "margin": "least=0.5&most=1",
-    "text, a word of every eighth pair": "text=ratikaness",
+    "text, a word": "text=ratikaness",
     "text, a part of a word": "text=ika",
     "text, two words and a phrase": 'text="bamings ratika" lo',
     "text, one prompt only": "text=123457?",

@@ -111,7 +111,7 @@ class Catalogue:
         cursor.execute(
             f"INSERT INTO votes SELECT {number}, p.key, annotator, CASE WHEN said NOT IN ('a', 'b') THEN said "  # noqa: S608
             "WHEN (said = 'a') = (bare(t.a) = bare(c.text)) THEN 'chosen' ELSE 'rejected' END, strength, principle, comment, time, "
-            f"t.source FROM told t JOIN r{number}.pairs p ON p.same = hash(prompt, least(bare(t.a), bare(t.b)), "
+            f"t.source FROM told t JOIN r{number}.pairs p ON p.same = hash(t.prompt, least(bare(t.a), bare(t.b)), "
             f"greatest(bare(t.a), bare(t.b))) JOIN r{number}.texts c ON c.no = p.chosen"
         )
         return int(cursor.execute("SELECT count(*) FROM votes WHERE run = ?", [number]).fetchall()[0][0])
