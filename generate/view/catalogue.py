@@ -257,15 +257,12 @@ def _search(run: int, terms: int) -> str:
     """SQL for the pairs of a run whose prompt and responses hold all terms: one bit a term."""
     bits = " | ".join(f"(contains(words, lower(?))::INTEGER << {place})" for place in range(terms))
 
-    def bearing(table: str, text: str) -> str:
-        return (
-            f"SELECT no, bits FROM (SELECT no, {bits} AS bits FROM (SELECT no, lower({text}) AS words FROM r{run}.{table})) "  # noqa: S608
-            "WHERE bits > 0"
-        )
+    def bearing(table: str) -> str:
+        return f"SELECT no, bits FROM (SELECT no, {bits} AS bits FROM r{run}.{table}) WHERE bits > 0"  # noqa: S608
 
     return (
-        f"WITH asked AS ({bearing('prompts', 'array_to_string(turns, chr(10))')}), "  # noqa: S608
-        f"answered AS MATERIALIZED ({bearing('texts', 'text')}) "
+        f"WITH asked AS ({bearing('prompts')}), "  # noqa: S608
+        f"answered AS MATERIALIZED ({bearing('texts')}) "
         f"SELECT {run}, q.no FROM r{run}.pairs q LEFT JOIN asked p ON p.no = q.prompt LEFT JOIN answered c ON c.no = q.chosen "
         "LEFT JOIN answered r ON r.no = q.rejected "
         f"WHERE (coalesce(p.bits, 0) | coalesce(c.bits, 0) | coalesce(r.bits, 0)) = {(1 << terms) - 1}"

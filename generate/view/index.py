@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     import duckdb
 
 FOLDER: Final = ".view"
-VERSION: Final = 1
+VERSION: Final = 2
 SHARDS_AT_ONCE: Final = 64
-MEMORY: Final = "400MB"
+MEMORY: Final = "512MB"
 SQL: Final = Path(__file__).with_name("index.sql")
 Told = Callable[[int, int], None]
 """Is told how many of how many shards are in the index."""
@@ -97,7 +97,7 @@ def _made(run: Run, folder: Path, told: Told) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as copies:
         connection = connect(str(path), scratch=Path(copies))
         try:
-            connection.create_function("split_of", split_of_prompt, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item, arg-type]
+            connection.create_function("split_of", split_of_prompt, ["VARCHAR"], "VARCHAR")
             connection.execute(_statements("tables"))
             _fill(run, connection, Shards(run, Path(copies)), told)
         except duckdb.IOException as error:

@@ -1,7 +1,7 @@
 -- The tables of an index, and how one batch of shards goes into them. Names in braces are put in by generate.view.index.
 -- name: tables
-CREATE TABLE prompts (no INTEGER, id VARCHAR, shard INTEGER, roles VARCHAR[], turns VARCHAR[], tags VARCHAR[]);
-CREATE TABLE texts (no INTEGER, id VARCHAR, policy VARCHAR, text VARCHAR);
+CREATE TABLE prompts (no INTEGER, id VARCHAR, shard INTEGER, roles VARCHAR[], turns VARCHAR[], tags VARCHAR[], words VARCHAR);
+CREATE TABLE texts (no INTEGER, id VARCHAR, policy VARCHAR, text VARCHAR, words VARCHAR);
 CREATE TABLE pairs (
     no INTEGER, key VARCHAR, pair_id VARCHAR, prompt INTEGER, chosen INTEGER, rejected INTEGER, state VARCHAR, source VARCHAR,
     p DOUBLE, shown_first DOUBLE, shown_second DOUBLE, margin DOUBLE, weight DOUBLE, flipped BOOLEAN, judgements INTEGER,
@@ -11,7 +11,8 @@ CREATE TABLE pairs (
 CREATE TABLE earlier (same UBIGINT, p_low DOUBLE);
 -- name: batch
 CREATE OR REPLACE TEMP TABLE new_prompts AS
-SELECT {prompts} + row_number() OVER (ORDER BY _key, id) - 1 AS no, id, shard, roles, turns, tags
+SELECT {prompts} + row_number() OVER (ORDER BY _key, id) - 1 AS no, id, shard, roles, turns, tags,
+    lower(array_to_string(turns, chr(10))) AS words
 FROM (
     SELECT id, any_value(_key) AS _key, any_value(tags) AS tags, any_value(list_transform(messages, lambda m: m.role)) AS roles,
         any_value(list_transform(messages, lambda m: m.content)) AS turns,
@@ -19,7 +20,7 @@ FROM (
     FROM {prompt_rows} GROUP BY id
 );
 CREATE OR REPLACE TEMP TABLE new_texts AS
-SELECT {texts} + row_number() OVER (ORDER BY id) - 1 AS no, id, policy, text
+SELECT {texts} + row_number() OVER (ORDER BY id) - 1 AS no, id, policy, text, lower(text) AS words
 FROM (SELECT id, any_value(policy) AS policy, any_value(text) AS text FROM {text_rows} GROUP BY id);
 CREATE OR REPLACE TEMP TABLE said AS
 SELECT prompt_id, least(first_id, second_id) AS a, greatest(first_id, second_id) AS b, count(*) AS judgements,
