@@ -35,15 +35,27 @@ def differences(one: str, other: str) -> tuple[list[Part], list[Part]]:
 
 
 def _add(parts: list[Part], text: str, differs: bool) -> None:
-    """Add a piece; white space that differs alone is no difference to see, and white space between two that differ is one with them."""
+    """Add a piece. White space at the ends of what differs is not marked, but between two pieces that differ it is one with them."""
+    if not differs:
+        _put(parts, text, False)
+        return
+    core = text.strip()
+    begin = text.find(core)
+    _put(parts, text[:begin], False)
+    _put(parts, core, True)
+    _put(parts, text[begin + len(core) :], False)
+
+
+def _put(parts: list[Part], text: str, differs: bool) -> None:
     if not text:
         return
-    if differs and not text.strip():
-        differs = False
-    parts.append((text, differs))
-    if len(parts) > 2 and parts[-1][1] and parts[-3][1] and not parts[-2][0].strip():
-        last, between, first = parts.pop(), parts.pop(), parts.pop()
-        parts.append((first[0] + between[0] + last[0], True))
+    if parts and parts[-1][1] == differs:
+        parts[-1] = (parts[-1][0] + text, differs)
+    elif differs and len(parts) > 1 and not parts[-1][0].strip():
+        between, first = parts.pop(), parts.pop()
+        parts.append((first[0] + between[0] + text, True))
+    else:
+        parts.append((text, differs))
 
 
 def _whole(text: str) -> list[Part]:

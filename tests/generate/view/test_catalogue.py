@@ -159,7 +159,7 @@ QUERIES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=QUERIES)
 def test_filters_and_searches_find_what_a_walk_finds(view: View, plain: list[Plain], query: Query) -> None:
     wanted = {one.ids for one in plain if holds(one, query)}

@@ -79,5 +79,5 @@ def test_long_texts_are_held_against_each_other_by_lines() -> None:
     lines = [f"line {number} of many words" for number in range(MOST_WORDS // 4)]
     other = [*lines[:100], "another line", *lines[101:]]
     left, right = differences("\n".join(lines), "\n".join(other))
-    assert [text for text, differs in left if differs] == ["line 100 of many words\n"]
-    assert [text for text, differs in right if differs] == ["another line\n"]
+    assert [text for text, differs in left if differs] == ["line 100 of many words"]
+    assert [text for text, differs in right if differs] == ["another line"]
