@@ -9,8 +9,10 @@ P(first is better), a vote counting 3 to 1, without weights, since the principle
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,20 +53,21 @@ def index_of(run: Run, spare: Path, told: Told = lambda _done, _all: None) -> Pa
     import duckdb
 
     state = state_of(run)
-    name = "now" if state is None else content_id("view", VERSION, duckdb.__version__, state)
+    if state is None:
+        return _made(run, Path(tempfile.mkdtemp(dir=spare)), told)
     keep = run.path / FOLDER
-    path = keep / f"{name}.duckdb"
-    if state is not None and path.is_file():
+    path = keep / f"{content_id('view', VERSION, duckdb.__version__, state)}.duckdb"
+    if path.is_file():
         return path
     try:
-        if state is None:
-            raise OSError("a shard is open, and the index would be of the past at once")
         keep.mkdir(exist_ok=True)
-        made = _made(run, Path(tempfile.mkdtemp(prefix=".making-", dir=keep)), told)
-    except OSError:
+        place = Path(tempfile.mkdtemp(prefix=".making-", dir=keep))
+    except OSError:  # a run that may only be read
         return _made(run, Path(tempfile.mkdtemp(dir=spare)), told)
+    made = _made(run, place, told)
     for old in keep.glob("*.duckdb"):
-        old.unlink(missing_ok=True)
+        with suppress(OSError):  # of a state that is gone; another view may still read it where open files cannot go
+            old.unlink()
     made.replace(path)
     made.parent.rmdir()
     return path
@@ -91,6 +94,15 @@ def connect(path: str, *, scratch: Path, read_only: bool = False) -> duckdb.Duck
 
 
 def _made(run: Run, folder: Path, told: Told) -> Path:
+    """Make the index in a folder of its own, which goes where that fails."""
+    try:
+        return _filled(run, folder, told)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _filled(run: Run, folder: Path, told: Told) -> Path:
     import duckdb
 
     path = folder / "index.duckdb"
@@ -100,7 +112,7 @@ def _made(run: Run, folder: Path, told: Told) -> Path:
             connection.create_function("split_of", split_of_prompt, ["VARCHAR"], "VARCHAR")
             connection.execute(_statements("tables"))
             _fill(run, connection, Shards(run, Path(copies)), told)
-        except duckdb.IOException as error:
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise MissingInput(
                 f"A shard of {run.path} cannot be read: {error}",
                 hint=f"Give the command that made it again: {run.command}",

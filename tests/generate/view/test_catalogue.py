@@ -334,3 +334,12 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_catalogue_without_runs_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run"):
         Catalogue([], tmp_path).number("x")
+
+
+def test_a_shard_that_is_gone_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = make_run(tmp_path, 2)
+    shard = path / Step.SAMPLES / "00000.parquet"
+    shard.write_bytes(b"PAR1 no more")
+    with pytest.raises(MissingInput, match="cannot be read"), opened([path], quiet()):
+        pass
+    assert list((path / FOLDER).iterdir()) == []
