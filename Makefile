@@ -57,7 +57,11 @@ check: setup  ## Lint, types, import rules, generated pages
 	$(BIN)/python -m docs.help_pages --check
 	$(BIN)/python -m docs.principles_page --check
 
-test: setup setup-vllm check  ## Everything CI runs: the checks and the whole test suite, with real vLLM
+# The accessibility tests of the local pages run axe-core in Chromium; where npm is missing they are skipped and say so.
+node_modules/axe-core/axe.min.js:
+	@npm install --no-save --no-package-lock --ignore-scripts --silent axe-core@4 >/dev/null 2>&1 || true
+
+test: setup setup-vllm check node_modules/axe-core/axe.min.js  ## Everything CI runs: the checks and the whole test suite, with real vLLM
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 docs: setup  ## Write the generated pages anew: from the live commands and the principles files

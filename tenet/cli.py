@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "blend": ("generate.blend.cli:blend", "Blend a run's labels with those of people into one dataset."),
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
+    "view": ("generate.view.cli:view", "Search, read and compare a run's pairs on a page of this machine."),
     "report": ("generate.cli:report", "Write a run's report page."),
     "serve": ("engines.cli:serve", "Serve a judge to runs, or rewards to other RL stacks."),
     "labels": (

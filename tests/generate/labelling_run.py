@@ -49,7 +49,7 @@ def make_run(folder: Path, prompts: int, *, extra: str = "") -> Path:
 
 @dataclass
 class Served:
-    """The page of a run, as `tenet labels page` serves it."""
+    """A page of a run, as `tenet labels page` or `tenet view` serves it."""
 
     process: subprocess.Popen[bytes]
     address: str
@@ -95,15 +95,15 @@ class Served:
         return self.process.wait(timeout=DEADLINE)
 
 
-def serve(run: Path, log: Path, *words: str) -> Served:
-    """Start the page and wait until it says where it is."""
+def serve(run: Path, log: Path, *words: str, command: str = "labels page") -> Served:
+    """Start a page of a run and wait until it says where it is."""
     before = log.stat().st_size if log.exists() else 0
-    process = start([sys.executable, "-m", "tenet", "labels", "page", str(run), "--no-open", *words], log)
+    process = start([sys.executable, "-m", "tenet", *command.split(), str(run), "--no-open", *words], log)
     atexit.register(process.kill)  # for a test that fails before it stops the page; nothing where it has ended
     until = time.monotonic() + DEADLINE
     while time.monotonic() < until:
         said = log.read_bytes()[before:].decode() if log.exists() else ""
-        if found := re.search(r"Labelling page: (\S+)\n", said):
+        if found := re.search(r"(?:Labelling page|View): (\S+)\n", said):
             return Served(process, found[1])
         if process.poll() is not None:
             raise AssertionError(f"the page ended with {process.returncode}:\n{said}")

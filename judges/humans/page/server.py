@@ -1,14 +1,12 @@
 """The labelling page's web server: three static files and a small JSON interface, on 127.0.0.1 alone.
 
 What is sent to the page is text made safe (`page.text`), and never what a judge said of the pair that is shown. Who may ask is decided in
-`page.guard`, what is shown and kept in `page.session`.
+`tenet.localpage.guard`, what is shown and kept in `page.session`.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +16,17 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from judges.humans.page.guard import Guard
 from judges.humans.page.session import AlreadyAnswered, Answer, Session, Shown
 from judges.humans.page.text import to_html
 from tenet.errors import InvalidInput, StorageFailed, TenetError, UsageError
 from tenet.ids import Json
+from tenet.localpage.guard import Guard
+from tenet.localpage.serving import serve_page, static_routes
 from tenet.records import Choice
 
-HOST: Final = "127.0.0.1"
 STATIC: Final = Path(__file__).parent / "static"
 LARGEST_BODY: Final = 64 * 1024
 _FILES: Final = {
@@ -72,14 +70,17 @@ def application(session: Session, page: Page, *, port: int, token: str) -> Starl
 
         return await _posted(request, take_back)
 
-    routes = [Route(path, _file(*where)) for path, where in _FILES.items()]
-    routes += [
+    routes = [
+        *static_routes(STATIC, _FILES),
         Route("/api/start", start),
         Route("/api/item", item),
         Route("/api/label", label, methods=["POST"]),
         Route("/api/undo", undo, methods=["POST"]),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(Guard, port=port, token=token)])
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, port=port, token=token, name="labels", command="tenet labels page")],
+    )
 
 
 def serve(session: Session, page: Page, *, port: int = 0, ready: Callable[[str], None]) -> None:
@@ -88,37 +89,7 @@ def serve(session: Session, page: Page, *, port: int = 0, ready: Callable[[str],
     Raises:
         UsageError: the port is taken.
     """
-    import uvicorn
-
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", hint="leave --port out, or name another"
-        ) from error
-    port, token = listener.getsockname()[1], secrets.token_urlsafe(24)
-    app = application(session, page, port=port, token=token)
-    listener.listen(128)
-    ready(f"http://{HOST}:{port}/?token={token}")
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=2,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def _file(name: str, kind: str) -> Callable[[Request], Any]:
-    async def send(_: Request) -> Response:
-        return FileResponse(STATIC / name, media_type=kind)
-
-    return send
+    serve_page(lambda port, token: application(session, page, port=port, token=token), port=port, ready=ready)
 
 
 async def _posted(request: Request, work: Callable[[dict[str, Any]], dict[str, Json]]) -> Response:

@@ -3,7 +3,7 @@
 A page on 127.0.0.1 can be reached by every web site that the same browser shows, and by every program of the machine. So: the Host must be
 the page's own (a foreign name that resolves to 127.0.0.1 is refused), a request that writes must come from the page's own Origin, and all
 must bring the token, once in the address and then in a cookie that no other site can send. What is sent back may be framed by nobody and
-loads nothing from elsewhere. Knows nothing of labels.
+loads nothing from elsewhere. Knows nothing of what the page shows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -32,14 +32,18 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
 }
 _SAFE: Final = ("GET", "HEAD")
+_TOKEN: Final = "token"  # noqa: S105 - the name of a parameter
 
 
 class Guard:
-    """Lets through what may talk to the page at `port`, and puts the protecting headers on every answer."""
+    """Lets through what may talk to the page at `port`, and puts the protecting headers on every answer.
 
-    def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
-        self.app, self.token = app, token
-        self.cookie = f"tenet_labels_{port}"  # browsers tell cookies of two ports apart by name alone
+    `command` printed the page's address; `name` is the page's own among the pages of this machine.
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int, token: str, name: str, command: str) -> None:
+        self.app, self.token, self.command = app, token, command
+        self.cookie = f"tenet_{name}_{port}"  # browsers tell cookies of two ports apart by name alone
         self.hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +66,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if host not in self.hosts:
-            return _refused("this page answers at its own address only: open the one that `tenet labels page` printed")
+            return _refused(f"this page answers at its own address only: open the one that `{self.command}` printed")
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{host}":
             return _refused("another web site asked for this; the page takes requests from itself only")
@@ -70,21 +74,21 @@ class Guard:
             origin is None or headers.get("sec-fetch-site", "same-origin") != "same-origin"
         ):
             return _refused("a request that writes must come from the page itself")
-        if not any(self._is_token(one) for one in (self._asked(scope), self._kept(headers))):
-            return _refused("no token, or an old one: open the address that `tenet labels page` printed last")
+        if not any(self._is_token(one) for one in (self._brought(scope), self._kept(headers))):
+            return _refused(f"no token, or an old one: open the address that `{self.command}` printed last")
         return None
 
     def _greeting(self, scope: Scope) -> Response | None:
-        """The token moves from the address into a cookie, so that it does not stay in the browser's history."""
-        if scope["method"] not in _SAFE or not self._is_token(self._asked(scope)):
+        """The token moves from the address into a cookie and out of the browser's history; the rest of the address stays."""
+        if scope["method"] not in _SAFE or not self._is_token(self._brought(scope)):
             return None
-        answer = RedirectResponse(scope["path"], status_code=303)
+        rest = [(name, value) for name, value in _asked(scope) if name != _TOKEN]
+        answer = RedirectResponse(scope["path"] + (f"?{urlencode(rest)}" if rest else ""), status_code=303)
         answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
         return answer
 
-    def _asked(self, scope: Scope) -> str:
-        query: bytes = scope["query_string"]
-        return parse_qs(query.decode("latin-1")).get("token", [""])[0]
+    def _brought(self, scope: Scope) -> str:
+        return next((value for name, value in _asked(scope) if name == _TOKEN), "")
 
     def _kept(self, headers: Headers) -> str:
         kept: str = cookie_parser(headers.get("cookie", "")).get(self.cookie, "")
@@ -92,6 +96,11 @@ class Guard:
 
     def _is_token(self, value: str) -> bool:
         return hmac.compare_digest(value.encode("utf-8"), self.token.encode("utf-8"))
+
+
+def _asked(scope: Scope) -> list[tuple[str, str]]:
+    query: bytes = scope["query_string"]
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
 
 
 def _refused(why: str) -> Response:
