@@ -23,6 +23,8 @@ EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ends
 # name: (where it is, what it does). The order is that of the help page.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("pocket.cli:demo", "Run the whole loop on the bundled pocket models, offline."),
+    "init": ("generate.project.cli:init", "Begin a project: settings, principles and prompts to edit."),
+    "doctor": ("tenet.doctor.cli:doctor", "Look for what is wrong with this machine, and name the cure."),
     "principles": ("constitution.cli:principles", "Check, lint, list, import and export files of principles."),
     "generate": ("generate.cli:generate", "Sample, judge and pair: from prompts to a preference dataset."),
     "sample": ("generate.cli:sample", "Draw a policy's responses only."),
@@ -36,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "blend": ("generate.blend.cli:blend", "Blend a run's labels with those of people into one dataset."),
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
+    "runs": ("tenet.runs_cli:runs", "List the runs of a folder."),
     "report": ("generate.cli:report", "Write a run's report page."),
     "serve": ("engines.cli:serve", "Serve a judge to runs, or rewards to other RL stacks."),
     "labels": (
