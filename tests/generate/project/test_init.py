@@ -22,7 +22,12 @@ from train.config import DpoConfig, KtoConfig, RewardConfig, SftConfig, TrainCon
 
 FILES = {"run.yaml": RunConfig, "train.yaml": DpoConfig, "blend.yaml": BlendConfig}
 OPTIONAL = re.compile(r"^(\s*)# (\w+: .*)$")
-ANOTHER = {"samples": "instead of policy", "min_agreement": "for routed", "axes": "for by-axis", "share": "for fraction"}
+ANOTHER = {
+    "run.yaml samples": "instead of policy",
+    "blend.yaml min_agreement": "for routed",
+    "blend.yaml axes": "for by-axis",
+    "blend.yaml share": "for fraction",
+}
 """Optional keys that are for another choice than the file makes; their comment says for which."""
 
 
@@ -77,7 +82,7 @@ def test_every_key_that_is_shown_and_not_in_force_can_be_put_in_force(name: str)
     assert len(shown) > 4
     for place, match in shown:
         path.write_text("\n".join([*lines[:place], match[1] + match[2], *lines[place + 1 :]]))
-        key = match[2].partition(":")[0]
+        key = f"{name} {match[2].partition(':')[0]}"
         if key in ANOTHER:
             assert ANOTHER[key] in match[2]
             with pytest.raises(InvalidInput):

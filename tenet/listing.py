@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from tenet.budget import Spent
 from tenet.errors import InvalidInput, MissingInput
 from tenet.ids import Json
 from tenet.records import Judgement, Listing, PreferencePair, Rating, Sample
@@ -22,8 +23,10 @@ from tenet.runs.lock import is_held
 from tenet.runs.manifest import Manifest, load
 from tenet.runs.row import Counts
 from tenet.runs.run import FILE, LOCK, Run
+from tenet.standing import STATS
+from tenet.usage import currency_of, price_of
 
-STATS = "stats.json"
+SAMPLES: Final = "samples"
 
 
 class State(StrEnum):
@@ -82,11 +85,7 @@ def _listed(path: Path) -> Listed:
     try:
         with Run.read(path) as run:
             manifest, config = load(path), run.config
-            owed = any(
-                entry.planned is not None and sum(s.counts.rows for s in entry.shards.values()) - entry.strays < entry.planned
-                for entry in manifest.stages.values()
-            )
-            state = State.STOPPED if run.finished is None or owed else State.FINISHED
+            state = State.STOPPED if run.finished is None else State.FINISHED
             created = run.created
     except (InvalidInput, OSError) as error:
         return Listed(path, State.DAMAGED, size=size, problem=str(error).replace("\n", " "))
@@ -95,7 +94,7 @@ def _listed(path: Path) -> Listed:
     return Listed(
         path, State.RUNNING if is_held(path / LOCK) else state, created, _judge(judge), _stem(config.get("principles")),
         _rows(manifest, Sample), _rows(manifest, Judgement, Rating, Listing), _rows(manifest, PreferencePair), size,
-        tokens, cost, str(_mapping(config.get("prices")).get("currency", "")),
+        tokens, cost, currency_of(config),
     )  # fmt: skip
 
 
@@ -121,25 +120,13 @@ def _stem(value: object) -> str:
 def _spent(path: Path, config: Mapping[str, Any]) -> tuple[int | None, float | None]:
     """The tokens that the run's commands noted, and what they cost by its prices."""
     try:
-        usage = _mapping(json.loads((path / STATS).read_text(encoding="utf-8"))).get("usage")
-    except (OSError, ValueError):
+        told = json.loads((path / STATS).read_text(encoding="utf-8"))["usage"]
+        steps = {step: Spent(**one) for step, one in told.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, None
-    steps = _mapping(usage)
-    if not steps:
-        return None, None
-    tokens, cost, priced = 0, 0.0, False
-    prices = _mapping(config.get("prices"))
-    for step, told in steps.items():
-        spent = _mapping(told)
-        asked, written = int(spent.get("prompt_tokens") or 0), int(spent.get("completion_tokens") or 0)
-        cached = min(asked, int(spent.get("cached_tokens") or 0))
-        tokens += asked + written
-        price = _mapping(prices.get("policy" if step == "samples" else "judge"))
-        if price:
-            priced = True
-            per_cached = price["prompt"] if price.get("cached") is None else price["cached"]
-            cost += ((asked - cached) * price["prompt"] + cached * per_cached + written * price["completion"]) / 1e6
-    return tokens, cost if priced else None
+    prices = {step: price_of((Sample if step == SAMPLES else Judgement).__name__, config) for step in steps}
+    costs = [spent.cost(price) for step, spent in steps.items() if (price := prices[step]) is not None]
+    return sum(spent.tokens for spent in steps.values()) if steps else None, sum(costs) if costs else None
 
 
 def _size(folder: Path) -> int:
