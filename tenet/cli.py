@@ -11,12 +11,15 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tenet.cligroup import imported
 from tenet.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, TenetError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ends
 
@@ -51,6 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
     "evaluate-curve": ("train.measures.cli:evaluate_curve", "Measure every checkpoint: proxy, gold measure and KL."),
     "evaluate-reward": ("train.measures.cli:evaluate_reward", "Measure a reward model on pairs it has not seen."),
+    "completion": ("tenet.completion:completion", "Print what makes a shell complete commands and runs."),
 }
 
 # Ours; a distribution of the same import name in one environment with them breaks both.
@@ -94,6 +98,15 @@ class LazyGroup(click.Group):
             ctx.fail(f"no such command: {args[0]}\n  {hint}")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing any."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=words) for name, (_, words) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table of commands, without importing any."""
         with formatter.section("Commands"):
@@ -111,6 +124,10 @@ class LazyGroup(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
         words = list(sys.argv[1:] if args is None else args)
+        if "_TENET_COMPLETE" in os.environ:
+            from tenet.completion import register
+
+            register()
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         sys.exit(self._run(words, prog_name, extra))

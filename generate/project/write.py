@@ -28,9 +28,9 @@ POLICY, JUDGE = "Qwen/Qwen3-1.7B", "Qwen/Qwen3-8B"
 SERVER: Final = "http://127.0.0.1:8000/v1"
 _SLOT: Final = re.compile(r"@([A-Z_]+)@")
 _SCHEMA_LINE: Final = re.compile(r"# yaml-language-server: .*\n")
-_ABOUT_POCKET: Final = """It uses Tenet's two bundled pocket models: every command below works offline, in seconds to minutes on a laptop. They know
-a tiny help desk and nothing else, and are no judges of real text: to work on your own prompts, put real models into
-`run.yaml` and `train.yaml` (their `engine` and `model` lines) and your prompts into `prompts.jsonl`."""
+_ABOUT_POCKET: Final = """It uses Tenet's two bundled pocket models: every command below works offline, in seconds to minutes on a
+laptop. They know a tiny help desk and nothing else, and are no judges of real text: to work on your own prompts, put real models
+into `run.yaml` and `train.yaml` (their `engine` and `model` lines) and your prompts into `prompts.jsonl`."""
 _ABOUT_REAL: Final = """The first command that uses a model downloads it from the Hugging Face hub, unless `model` is a folder, or a server
 has it already. `--limit 20` tries a run on a few prompts first."""
 

@@ -194,7 +194,7 @@ def transformers(place: Place) -> Iterator[Finding]:
 
 
 def vllm(place: Place) -> Iterator[Finding]:
-    """vLLM as it imports, where it is installed."""
+    """VLLM as it imports, where it is installed."""
     if util.find_spec("vllm") is None:
         yield Finding("vllm", Level.NOTE, "vLLM is not installed: take engine: transformers or http")
         return

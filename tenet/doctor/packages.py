@@ -26,7 +26,7 @@ def python(place: Place) -> Iterator[Finding]:
         yield Finding("python", Level.BROKEN, f"{words}; Tenet needs 3.11 or later", "python3.11 -m venv .venv")
         return
     try:
-        import sqlite3  # noqa: F401, PLC0415 - left out of some builds of Python
+        import sqlite3  # noqa: F401 - left out of some builds of Python
     except ImportError as error:
         cure = "install SQLite's headers (libsqlite3-dev) and build this Python anew, or take another one"
         yield Finding("python", Level.BROKEN, f"{words}; it has no SQLite ({error}), which runs are kept in", cure)
@@ -83,7 +83,7 @@ def _optional(place: Place) -> Iterator[Finding]:
             cure = place.pip(f"install '{DISTRIBUTION}[{name}]'")
             yield Finding("versions", Level.NOTE, f"{name} is not installed; it is for {use}", cure)
             continue
-        wrong = [one for one in _unmet(metadata.requires(found) or [], only=("torch", "transformers"))]
+        wrong = list(_unmet(metadata.requires(found) or [], only=("torch", "transformers")))
         for name_, have, wants in wrong:
             message = f"{found} {_version(found)} needs {name_}{wants}, and {have or 'none'} is installed"
             yield Finding("versions", Level.BROKEN, message, place.pip(f"install '{name_}{wants}'"))

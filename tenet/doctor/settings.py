@@ -69,7 +69,7 @@ def encoding(place: Place) -> Iterator[Finding]:  # noqa: ARG001
 
 def _prints(encoding: str | None) -> bool:
     try:
-        "é – 你好 🙂".encode(encoding or "utf-8")
+        "é 你好 🙂".encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

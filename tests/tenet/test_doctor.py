@@ -48,7 +48,7 @@ class Machine:
         self.here = tmp / "here"
         self.here.mkdir()
         self.variables = {
-            "PATH": f"{tmp / 'env/bin'}:{os.environ['PATH']}", "HOME": str(tmp), "PIP_NO_INDEX": "1",
+            "PATH": f"{tmp / 'env/bin'}:{os.environ['PATH']}", "HOME": str(tmp), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull,
             "PIP_FIND_LINKS": str(self.wheels), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1",
         }  # fmt: skip
 
@@ -97,9 +97,8 @@ class Machine:
         (broken,) = (one for one in found if one["level"] == "broken")
         assert code == 3
         assert words.endswith(f"1 broken, 0 doubtful, of {len(found)} findings.\n")
-        code, found, words = self.doctor(
-            *checks, before=f"{setup or ':'}\n({broken['cure']}) >&2 || exit 9\n{broken['cure']} >&2", **variables
-        )
+        mend = f"{setup or ':'}\n{{ {broken['cure']}; }} >&2 || exit 9"
+        code, found, words = self.doctor(*checks, before=mend, **variables)
         assert (code, [one["level"] for one in found if one["level"] == "broken"]) == (0, []), words
         return dict(broken)
 

@@ -55,7 +55,7 @@ def test_runs_come_newest_first_with_their_state() -> None:
         ]  # fmt: skip
         assert "run.json" in found[-1]["problem"]
         result = CliRunner().invoke(cli, ["runs", "list"])
-        assert [line.split()[:2] for line in result.stdout.splitlines()[2:6]][0] == ["busy", "running"]
+        assert next(line.split()[:2] for line in result.stdout.splitlines()[2:6]) == ["busy", "running"]
         assert "bad: The run folder cannot be read" in result.stderr
 
 
