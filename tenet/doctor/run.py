@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -41,5 +42,8 @@ def examine(place: Place, names: Iterable[str] = ()) -> Iterator[Finding]:
 def _carried_out(name: str, check: Check, place: Place) -> Iterator[Finding]:
     try:
         yield from check(place)
+    except subprocess.TimeoutExpired as error:
+        message = f"This took longer than {error.timeout:.0f} s: the machine is busy, or its disk is slow"
+        yield Finding(name, Level.WARNING, message, f"tenet doctor --only {name}  # once more, when it is quiet")
     except Exception as error:
         yield Finding(name, Level.WARNING, f"This could not be looked at: {error!r}")

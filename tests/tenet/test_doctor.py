@@ -278,6 +278,14 @@ def test_a_check_that_fails_itself_hides_no_other(monkeypatch: pytest.MonkeyPatc
     assert "odd" in first.message
 
 
+def test_an_import_that_takes_too_long_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "SECONDS", 0.01)
+    (found,) = examine(Place(), ["transformers"])
+    assert found.level is Level.WARNING
+    assert "busy" in found.message
+    assert "--only transformers" in found.cure
+
+
 def test_sizes_by_hand() -> None:
     assert devices.serving(80 * GIB) == pytest.approx((72 - 2) * GIB / 2.2)
     assert devices.training(16e9) == pytest.approx(0.8e9)
