@@ -66,8 +66,8 @@ class Project:
         """The policy and the judge."""
         if self.engine == "pocket":
             folder = Path(str(files("pocket"))) / "models"
-            return self.policy or str(folder / "policy"), self.judge or str(folder / "judge")
-        return self.policy or POLICY, self.judge or JUDGE
+            return _model(self.policy or str(folder / "policy")), _model(self.judge or str(folder / "judge"))
+        return _model(self.policy or POLICY), _model(self.judge or JUDGE)
 
 
 def write_project(project: Project) -> list[Path]:
@@ -111,6 +111,12 @@ def contents(project: Project) -> dict[str, str]:
         "blend.yaml": _filled("blend.yaml", slots),
         ".gitignore": _filled("gitignore", {}),
     }
+
+
+def _model(name: str) -> str:
+    """A model as the project's files name it: folders in full, for they are meant from here and not from the project's folder."""
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else name
 
 
 def _slots(project: Project) -> dict[str, str]:
