@@ -28,7 +28,6 @@ def doctor(context: click.Context, runs: Path, only: tuple[str, ...], *, as_json
     Imports torch, transformers and vLLM in processes of their own, which takes a while; --only leaves that out. Sends nothing anywhere
     and changes nothing. Ends with exit code 3 where something is broken.
     """
-    # Not those of the command line itself, which sets some for its children.
     console = Console(json=as_json)
     found = []
     for finding in examine(Place(runs), only):

@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from tenet.cli import cli
 from tenet.doctor import devices, machine
 from tenet.doctor.model import GIB, Finding, Level, Place
 from tenet.doctor.run import CHECKS, examine
@@ -284,6 +286,15 @@ def test_an_import_that_takes_too_long_is_not_called_broken(monkeypatch: pytest.
     assert found.level is Level.WARNING
     assert "busy" in found.message
     assert "--only transformers" in found.cure
+
+
+def test_levels_have_colours_where_colours_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    for name, value, coloured in (("FORCE_COLOR", "1", True), ("NO_COLOR", "1", False)):
+        monkeypatch.setenv(name, value)
+        result = CliRunner().invoke(cli, ["doctor", "--only", "launcher"])
+        assert ("\x1b[32m" in result.stdout) is coloured
+        assert "ok" in result.stdout
 
 
 def test_sizes_by_hand() -> None:
