@@ -146,10 +146,10 @@ def limits(place: Place) -> Iterator[Finding]:  # noqa: ARG001
 def ports(place: Place) -> Iterator[Finding]:  # noqa: ARG001
     """Whether the port that `tenet serve` takes by itself is free."""
     if _free(PORT):
-        yield Finding("ports", Level.OK, f"Port {PORT}, which `tenet serve judge` takes, is free")
+        yield Finding("ports", Level.OK, f"Port {PORT}, which `tenet serve judge MODEL` takes, is free")
         return
     other = next((port for port in range(PORT + 1, PORT + 200) if _free(port)), 0)
-    message = f"Something answers on port {PORT}, which `tenet serve judge` takes unless told otherwise"
+    message = f"Something answers on port {PORT}, which `tenet serve judge MODEL` takes unless told otherwise"
     yield Finding("ports", Level.WARNING, message, f"tenet serve judge MODEL --port {other}")
 
 
