@@ -6,7 +6,6 @@ Which word a parameter takes is told by its name in `VALUES`; a parameter that i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib import util
 from pathlib import Path
@@ -93,11 +92,6 @@ def register() -> None:
     """Take the place of click's own completion."""
     for cls in (_Bash, _Zsh, _Fish):
         add_completion_class(cls)
-
-
-def asked() -> bool:
-    """True where a shell asks for completions, or for its script."""
-    return VARIABLE in os.environ
 
 
 @click.command(
