@@ -15,7 +15,7 @@ export VLLM_NO_USAGE_STATS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm demo test check lock docs pocket clean
+.PHONY: help setup setup-vllm demo test check dist lock docs pocket clean
 
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ docs: setup  ## Write the generated pages anew: from the live commands and the p
 
 pocket: setup  ## Train the bundled pocket models from nothing (an hour and a half on two cores)
 	$(BIN)/python -m pocket.build all --work build/pocket
+
+dist: setup  ## Build the wheel and the source archive into dist/, and try them where no checkout is
+	$(BIN)/python -m build --no-isolation --wheel --sdist --outdir dist .
+	$(BIN)/python -m pytest tests/test_distribution.py
 
 lock:  ## Resolve the lock files anew from pyproject.toml
 	rm -rf .lock-venv

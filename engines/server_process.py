@@ -143,6 +143,11 @@ class ServerProcess:
         return [line.rstrip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
 
     def _begin(self) -> None:
+        if sys.platform == "win32":
+            hint = "run Tenet under WSL, or start the server elsewhere and name it: engine: http, base_url: ADDRESS"
+            raise EngineError(
+                "servers are started on Linux and macOS only: ending them safely needs process groups", hint=hint
+            )
         self._tries += 1
         self.port = self.launch.port or free_port()
         inherited = {name: value for name, value in os.environ.items() if name not in self.launch.without}

@@ -11,18 +11,23 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tenet.cligroup import imported
 from tenet.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, TenetError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ends
 
 # name: (where it is, what it does). The order is that of the help page.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("pocket.cli:demo", "Run the whole loop on the bundled pocket models, offline."),
+    "init": ("generate.project.cli:init", "Begin a project: settings, principles and prompts to edit."),
+    "doctor": ("tenet.doctor.cli:doctor", "Look for what is wrong with this machine, and name the cure."),
     "principles": ("constitution.cli:principles", "Check, lint, list, import and export files of principles."),
     "generate": ("generate.cli:generate", "Sample, judge and pair: from prompts to a preference dataset."),
     "sample": ("generate.cli:sample", "Draw a policy's responses only."),
@@ -37,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("generate.cli:export", "Write a run's dataset in another form."),
     "status": ("tenet.status:status", "Show how far a run is, and what to do next."),
     "view": ("generate.view.cli:view", "Search, read and compare a run's pairs on a page of this machine."),
+    "runs": ("tenet.runs_cli:runs", "List the runs of a folder."),
     "report": ("generate.cli:report", "Write a run's report page."),
     "serve": ("engines.cli:serve", "Serve a judge to runs, or rewards to other RL stacks."),
     "labels": (
@@ -53,6 +59,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "tenet.pipeline.cli:pipeline",
         "Run a file of the commands above, and leave out what has not changed.",
     ),
+    "completion": ("tenet.completion:completion", "Print what makes a shell complete commands and runs."),
 }
 
 # Ours; a distribution of the same import name in one environment with them breaks both.
@@ -96,6 +103,15 @@ class LazyGroup(click.Group):
             ctx.fail(f"no such command: {args[0]}\n  {hint}")
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing any."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=words) for name, (_, words) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table of commands, without importing any."""
         with formatter.section("Commands"):
@@ -113,6 +129,10 @@ class LazyGroup(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
         words = list(sys.argv[1:] if args is None else args)
+        if "_TENET_COMPLETE" in os.environ:
+            from tenet.completion import register
+
+            register()
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         sys.exit(self._run(words, prog_name, extra))

@@ -1,7 +1,8 @@
 """What a command says: words to stderr, data to stdout, a live line for each piece of long work, and the `--json` twin of
 tables and data.
 
-Colours and live lines are for terminals only; `NO_COLOR` (no-color.org) and `TERM=dumb` are honoured. Into a
+Colours and live lines are for terminals only; `NO_COLOR` (no-color.org), `FORCE_COLOR` (force-color.org) and `TERM=dumb` are
+honoured. Into a
 pipe or a log, progress is a plain line now and then. Knows nothing of what the numbers mean. Imports rich
 only when something is drawn.
 """
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Literal, Self, TextIO
 
 from tenet.ids import Json
 
@@ -263,8 +264,10 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def has_colour(stream: TextIO) -> bool:
-    """True where colours make sense and are not unwanted."""
-    return is_terminal(stream) and not os.environ.get("NO_COLOR")
+    """True where colours make sense and are not unwanted: never with `NO_COLOR`, else always with `FORCE_COLOR`, else on a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
 
 
 def draw_table(
@@ -295,7 +298,16 @@ def draw_table(
         table.add_row(*(Text(cell_text(cell)) for cell in row))
     buffer = io.StringIO()
     width = None if terminal else 10_000
-    console = RichConsole(file=buffer, force_terminal=terminal, no_color=not colour, width=width, highlight=False)
+    # Not rich's own look at the environment: `colour` has settled it, and without it there is no escape code at all.
+    system: Literal["standard"] | None = "standard" if colour else None
+    console = RichConsole(
+        file=buffer,
+        force_terminal=terminal or colour,
+        color_system=system,
+        no_color=not colour,
+        width=width,
+        highlight=False,
+    )
     console.print(table)
     lines = [line.rstrip() for line in buffer.getvalue().strip("\n").splitlines()]
     return "\n".join([*([title, ""] if title else []), *(line for line in lines if line), "", ""])

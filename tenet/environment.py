@@ -7,6 +7,7 @@ overwrites the other. Knows import paths and installed metadata only, imports no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
@@ -23,6 +24,46 @@ def version() -> str:
         return "0 (not installed)"
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """A package of one of our names that is not ours: where it lies, and its distribution with version (empty where none is known)."""
+
+    name: str
+    place: Path
+    distribution: str
+    home: Path
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        owner = f"the distribution {self.distribution}" if self.distribution else "something else"
+        return (
+            f"The package `{self.name}` is imported from {self.place}, and belongs to {owner}; "
+            f"Tenet has a package of that name in {self.home}."
+        )
+
+    @property
+    def cure(self) -> str:
+        """The command that mends it; where its files lie on top of ours, ours have to come back."""
+        away = f"pip uninstall {self.distribution.split()[0]}" if self.distribution else f"remove {self.place}"
+        over = self.place.parent == self.home
+        return away + (f" && pip install --force-reinstall --no-deps {DISTRIBUTION}" if over else "")
+
+
+def foreign_packages(names: Sequence[str], home: Path | None = None) -> list[Foreign]:
+    """The packages that are imported under our names and are not ours; `home` is the folder that ours are in."""
+    home = home or Path(__file__).resolve().parent.parent
+    found = []
+    for name in names:
+        place = _place(name)
+        if place is None:
+            continue
+        distribution = _distribution(name, place)
+        if place.parent != home or distribution:
+            found.append(Foreign(name, place, distribution, home))
+    return found
+
+
 def require_own_packages(names: Sequence[str], home: Path | None = None) -> None:
     """Refuse to go on with somebody else's package under one of our names; `home` is the folder that ours are
     in.
@@ -30,20 +71,13 @@ def require_own_packages(names: Sequence[str], home: Path | None = None) -> None
     Raises:
         UsageError: names the package, its place and its distribution, and says the cure.
     """
-    home = home or Path(__file__).resolve().parent.parent
-    for name in names:
-        place = _place(name)
-        if place is None:
-            continue
-        foreign = _distribution(name, place)
-        if place.parent != home or foreign:
-            owner = f"the distribution {foreign}" if foreign else "something else"
-            cure = f"pip uninstall {foreign.split()[0]}" if foreign else f"remove {place}"
-            again = f" && pip install --force-reinstall --no-deps {DISTRIBUTION}" if place.parent == home else ""
-            raise UsageError(
-                f"The package `{name}` is imported from {place}, and belongs to {owner}; Tenet has a package of that name in {home}.",
-                hint=f"Give Tenet an environment of its own (python -m venv .venv), or: {cure}{again}",
-            )
+    for foreign in foreign_packages(names, home):
+        raise UsageError(
+            foreign.message, hint=f"Give Tenet an environment of its own (python -m venv .venv), or: {foreign.cure}"
+        )
+
+
+TORCHVISION_CURE = "pip uninstall torchvision torchaudio torchcodec"
 
 
 def require_matching_torchvision() -> None:
@@ -61,7 +95,7 @@ def require_matching_torchvision() -> None:
     if torch.endswith("+cpu") and "+" not in vision:
         raise UsageError(
             f"torchvision {vision} is built for CUDA and torch {torch} for the CPU: with both, transformers cannot be imported.",
-            hint="pip uninstall torchvision torchaudio torchcodec   (Tenet, vLLM and TRL work without them)",
+            hint=f"{TORCHVISION_CURE}   (Tenet, vLLM and TRL work without them)",
         )
 
 

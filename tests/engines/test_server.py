@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,7 @@ from engines.base import Request
 from engines.registry import create_engine
 from engines.server import VllmServerEngine
 from engines.server_flags import VllmServer
-from engines.server_process import ServerProcess, free_port
+from engines.server_process import Launch, ServerProcess, free_port
 from tenet.config import make_config
 from tenet.errors import EngineError, MissingInput, UsageError
 from tenet.runconfig import JudgeConfig, RunConfig
@@ -365,3 +366,10 @@ def test_serve_ends_with_the_log_when_its_server_does() -> None:
     assert "did not start: it ended with exit status 7; the last lines of its log:\n    no such device\n" in said
     wrong = served("scripted(port)", "--set", "dtyp=float32").communicate(timeout=SECONDS)
     assert "dtyp: unknown; did you mean dtype?" in wrong[1]
+
+
+def test_on_windows_a_server_is_refused_with_a_way_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.server_process.sys", SimpleNamespace(platform="win32"))
+    with pytest.raises(EngineError, match="WSL"):
+        ServerProcess(Launch("m", lambda port: ["never"], {}, tmp_path / "log"))
+    assert not (tmp_path / "log").exists()

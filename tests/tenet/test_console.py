@@ -77,6 +77,30 @@ def test_no_color_and_dumb_terminals_are_honoured(monkeypatch: pytest.MonkeyPatc
     assert not has_colour(Terminal())
 
 
+def test_colour_can_be_forced_into_a_pipe_and_no_color_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    assert has_colour(StringIO())
+    con, out, _, _ = console()
+    con.table(["name"], [["a"]])
+    assert "\x1b[1m" in out.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not has_colour(Terminal())
+    monkeypatch.setenv("NO_COLOR", "")  # both standards: an empty value says nothing
+    monkeypatch.setenv("FORCE_COLOR", "")
+    assert not has_colour(StringIO())
+
+
+def test_without_colour_a_terminal_gets_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    Console(out=out).table(["name", "rows"], [["a", 1]])
+    assert "\x1b" not in out.getvalue()
+    assert "name" in out.getvalue()
+
+
 def test_the_line_tells_done_rate_flight_time_left_and_outcomes() -> None:
     con, _, _, clock = console()
     with Progress(con, "judge") as progress:
