@@ -6,18 +6,23 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
+from train.plugin import TrainGroup
+
+if TYPE_CHECKING:
+    from train.config import TrainConfig
+    from train.plugin import Train
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=TrainGroup)
 def train() -> None:
     """Train on a dataset: demonstrations (sft), pairs with soft labels (reward, dpo, kto), or prompts (online-dpo).
 
@@ -60,6 +65,7 @@ def _command(name: str, text: str) -> click.Command:
     return click.command(name, help=text)(run)
 
 
+TrainGroup.make = staticmethod(_command)
 train.add_command(_command("sft", """Fine-tune on demonstrations: `messages`, `prompt` and `completion`, or `text`.
 
 Of conversations only the assistant's words are learnt.
@@ -106,10 +112,7 @@ Examples:
 def _train(
     name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
 ) -> None:
-    from importlib import import_module
-
     from tenet.config import load_config, make_config
-    from train.config import CONFIGS, Method
 
     values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
     if file is None and not {"model", "data"} <= set(values):
@@ -117,15 +120,27 @@ def _train(
             "name a train.yaml, or give --model and --data",
             hint=f"for example: tenet train {name} --model MODEL --data runs/support",
         )
-    cls = CONFIGS[Method(name)]
+    cls, method = _trainer(name)
     words = [f"{key}={value}" for key, value in values.items()]
     config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
     console = Console(json=as_json)
-    module = name.replace("-", "_")
-    method = getattr(import_module(f"train.{module}"), f"train_{module}")
     result = method(config, console=console, resume=resume, command=shlex.join(["tenet", *sys.argv[1:]]))
     if as_json:
         console.data(result.as_json())
+
+
+def _trainer(name: str) -> tuple[type[TrainConfig], Train]:
+    """The configuration and the function of a method, or of a plug-in's trainer."""
+    from importlib import import_module
+
+    from train.config import CONFIGS, Method
+    from train.plugin import trainer_named
+
+    if (plugged := trainer_named(name)) is not None:
+        return plugged.config, plugged.train
+    module = name.replace("-", "_")
+    method: Train = getattr(import_module(f"train.{module}"), f"train_{module}")
+    return CONFIGS[Method(name)], method
 
 
 @click.command()

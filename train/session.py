@@ -128,6 +128,8 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
         "model": {"name": base.source.name, "revision": base.source.revision},
         "data": digest(files) if files else config.data,
     }
+    if config.TRAINER:
+        made_from["trainer"] = config.TRAINER
     return TrainFolder.open(out_of(config), config, made_from, resume=resume, writes=writes)
 
 

@@ -1,0 +1,66 @@
+"""What every format of opinions promises, tried on a sample file and on broken copies of its rows. Knows no format."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from judges.formats.base import Comparison, Format, Item, Keyed, Skipped, Source
+from judges.formats.registry import choose, named, read_file
+from tenet.errors import TenetError
+from tenet.ids import Json
+from tenet.reading.rows import open_rows
+from tenet.records import Label
+
+_JUNK: Final[tuple[Json, ...]] = (None, 7, "", "text", [], {}, [None], {"a": [1]}, True, -1.5)
+
+
+def complaints(name: str, *, sample: Path) -> Iterator[str]:
+    """Everything in which the format `name` does not keep its promises on the file `sample`.
+
+    Raises:
+        PluginBroken, UsageError: the format cannot be had.
+        MissingInput: there is no such file.
+    """
+    form = named(name)
+    if not form.summary.strip():
+        yield "its summary is empty"
+    try:
+        found = read_file(sample, format=name)
+        again = read_file(sample, format=name)
+    except TenetError as error:
+        yield f"the sample file does not read: {error}"
+        return
+    if not found.items:
+        yield "the sample file gives no item"
+    if found.items != again.items:
+        yield "the sample file reads otherwise when it is read again"
+    if form.labels and not any(isinstance(item, Comparison | Label | Keyed) for _, item in found.items):
+        yield "labels is true, and no row is an opinion about a comparison"
+    taken = choose(open_rows(sample)).name
+    if taken != name:
+        yield f"without --format, the sample file is read as {taken}: recognises and fits do not know it, or {taken} does too"
+    yield from _broken(form, sample)
+
+
+def _broken(form: Format, sample: Path) -> Iterator[str]:
+    """Rows of the file with one value spoilt each: a format skips what it cannot read and raises nothing."""
+    first = next((dict(row.value) for row in open_rows(sample) if isinstance(row.value, Mapping)), {})
+    spoilt: list[Json] = [None, [1], {}]
+    spoilt += [{**first, column: junk} for column in first for junk in _JUNK]
+    spoilt += [{key: value for key, value in first.items() if key != column} for column in first]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.jsonl"
+        file.write_text("\n".join(json.dumps(row, default=str) for row in spoilt), encoding="utf-8")
+        places: set[int] = set()
+        try:
+            for place, item in form.read(Source(open_rows(file), file, judge="judge")):
+                places.add(place)
+                if not isinstance(item, Item | Skipped):
+                    yield f"row {place} became a {type(item).__name__}, which is no item"
+        except Exception as error:
+            row = json.dumps(spoilt[len(places)], default=str) if len(places) < len(spoilt) else "a row"
+            yield f"reading raises {type(error).__name__} ({error}) at {row[:120]}; raise Unreadable to skip a row"
