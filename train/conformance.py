@@ -11,6 +11,7 @@ from pathlib import Path
 from tenet.config import as_json, make_config
 from tenet.console import Console
 from tenet.errors import TenetError
+from tenet.ids import Json
 from train.plugin import trainer_named
 
 
@@ -26,7 +27,7 @@ def complaints(name: str, *, model: str, data: str, folder: Path) -> Iterator[st
         return
     if not trainer.summary.strip():
         yield "its summary is empty"
-    given = {"model": model, "data": data, "out": str(folder), "max_steps": 1, "device": "cpu"}
+    given: dict[str, Json] = {"model": model, "data": data, "out": str(folder), "max_steps": 1, "device": "cpu"}
     config = make_config(given, trainer.config)
     if make_config(as_json(config), trainer.config) != config:
         yield "its configuration does not read back from its own values"

@@ -59,8 +59,9 @@ def _broken(form: Format, sample: Path) -> Iterator[str]:
         try:
             for place, item in form.read(Source(open_rows(file), file, judge="judge")):
                 places.add(place)
-                if not isinstance(item, Item | Skipped):
-                    yield f"row {place} became a {type(item).__name__}, which is no item"
+                found: object = item
+                if not isinstance(found, Item | Skipped):
+                    yield f"row {place} became a {type(found).__name__}, which is no item"
         except Exception as error:
             row = json.dumps(spoilt[len(places)], default=str) if len(places) < len(spoilt) else "a row"
             yield f"reading raises {type(error).__name__} ({error}) at {row[:120]}; raise Unreadable to skip a row"

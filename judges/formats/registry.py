@@ -28,6 +28,7 @@ from judges.formats.shp import SHP
 from judges.formats.trl import TRL
 from judges.formats.ultrafeedback import ULTRAFEEDBACK
 from judges.formats.ultrafeedback_binarized import ULTRAFEEDBACK_BINARIZED
+from judges.humans.labels import REQUIRED
 from tenet.errors import InvalidInput, PluginBroken, Problem, UsageError
 from tenet.ids import Json
 from tenet.plugins import Kind, Plugin, find, installed, names
@@ -211,7 +212,7 @@ def _plugged(columns: frozenset[str], first: Mapping[str, object]) -> Format | N
     if len(fitting) > 1:
         told = " and ".join(f"{one.name} (of {one})" for one in fitting)
         raise UsageError(f"this may be a file of {told}", hint=f"say which: --format {fitting[0].name}")
-    if broken is not None and not fitting and columns and not columns >= {*tenet.REQUIRED} - {"annotator"}:
+    if broken is not None and not fitting and columns and not columns >= {*REQUIRED} - {"annotator"}:
         raise broken  # without it, an error about the columns would hide the cause
     return named(fitting[0].name) if fitting else None
 
