@@ -10,7 +10,6 @@ from typing import Final
 
 from judges.formats.base import Comparison, Format, Item, Keyed, Skipped, Source
 from judges.formats.registry import choose, named, read_file
-from tenet.errors import TenetError
 from tenet.ids import Json
 from tenet.reading.rows import open_rows
 from tenet.records import Label
@@ -28,22 +27,26 @@ def complaints(name: str, *, sample: Path) -> Iterator[str]:
     form = named(name)
     if not form.summary.strip():
         yield "its summary is empty"
-    try:
-        found = read_file(sample, format=name)
-        again = read_file(sample, format=name)
-    except TenetError as error:
-        yield f"the sample file does not read: {error}"
-        return
-    if not found.items:
-        yield "the sample file gives no item"
-    if found.items != again.items:
-        yield "the sample file reads otherwise when it is read again"
-    if form.labels and not any(isinstance(item, Comparison | Label | Keyed) for _, item in found.items):
-        yield "labels is true, and no row is an opinion about a comparison"
+    yield from _whole(form, sample)
     taken = choose(open_rows(sample)).name
     if taken != name:
         yield f"without --format, the sample file is read as {taken}: recognises and fits do not know it, or {taken} does too"
     yield from _broken(form, sample)
+
+
+def _whole(form: Format, sample: Path) -> Iterator[str]:
+    """The sample file as it is."""
+    try:
+        found, again = (read_file(sample, format=form.name).items for _ in range(2))
+    except Exception as error:  # a stranger's code: whatever it raises is the finding
+        yield f"the sample file does not read: {type(error).__name__}: {error}"
+        return
+    if not found:
+        yield "the sample file gives no item"
+    if found != again:
+        yield "the sample file reads otherwise when it is read again"
+    if form.labels and not any(isinstance(item, Comparison | Label | Keyed) for _, item in found):
+        yield "labels is true, and no row is an opinion about a comparison"
 
 
 def _broken(form: Format, sample: Path) -> Iterator[str]:

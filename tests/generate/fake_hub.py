@@ -65,6 +65,7 @@ class FakeHub:
                 Route(repo, self.info),
                 Route("/{kind}/{org}/{name}.git/info/lfs/objects/batch", self.lfs_batch, methods=["POST"]),
                 Route("/lfs/{oid}", self.lfs_put, methods=["PUT"]),
+                Route("/{org}/{name}/resolve/{rev}/{path:path}", self.resolve, methods=["GET", "HEAD"]),
                 Route("/{kind}/{org}/{name}/resolve/{rev}/{path:path}", self.resolve, methods=["GET", "HEAD"]),
             ]
         )
@@ -78,7 +79,7 @@ class FakeHub:
         self._app = self.app()
 
     def _repo(self, request: Request) -> Repo | None:
-        found = self.repos.get("{kind}/{org}/{name}".format(**request.path_params))
+        found = self.repos.get("{kind}/{org}/{name}".format(**{"kind": "models", **request.path_params}))
         return found if found is not None and (not found.private or self._known(request)) else None
 
     @staticmethod
