@@ -81,4 +81,4 @@ def _check(kind: Kind, name: str, module: str, **given: Any) -> None:
         )
     found: Iterable[str] = import_module(module).complaints(name, **given)
     if wrong := list(dict.fromkeys(found)):
-        raise plugin.broken("\n  " + "\n  ".join(wrong))
+        raise plugin.broken("it does not keep the promises of its kind:\n  " + "\n  ".join(wrong))
