@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tenet.cligroup import GroupWithPlugins
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
-from train.plugin import TrainGroup
+from tenet.plugins import Kind
 
 if TYPE_CHECKING:
     from train.config import TrainConfig
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group(cls=TrainGroup)
+_PLUGGED = "Train by {}, which a plug-in brings (tenet plugins list)."
+
+
+@click.group(cls=GroupWithPlugins, kind=Kind.TRAINERS, make=lambda name: _command(name, _PLUGGED.format(name)))
 def train() -> None:
     """Train on a dataset: demonstrations (sft), pairs with soft labels (reward, dpo, kto), or prompts (online-dpo).
 
@@ -65,7 +69,6 @@ def _command(name: str, text: str) -> click.Command:
     return click.command(name, help=text)(run)
 
 
-TrainGroup.make = staticmethod(_command)
 train.add_command(_command("sft", """Fine-tune on demonstrations: `messages`, `prompt` and `completion`, or `text`.
 
 Of conversations only the assistant's words are learnt.

@@ -7,13 +7,10 @@ subclass of one of ours, which decides what data it reads (pairs for one of `Pai
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import click
-
-from tenet.plugins import Kind, Plugin, find, names
+from tenet.plugins import Kind, Plugin, find
 from train.config import CONFIGS, Method, TrainConfig
 
 if TYPE_CHECKING:
@@ -64,21 +61,3 @@ def _of(plugin: Plugin) -> Trainer:
             f"its configuration says TRAINER = {found.config.TRAINER!r} and the entry point {plugin.name!r}"
         )
     return found
-
-
-class TrainGroup(click.Group):
-    """Tenet's trainings, and those of plug-ins after them; `make` makes a command of a name and a help text."""
-
-    make: Callable[[str, str], click.Command]
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all; no plug-in is imported."""
-        own = super().list_commands(ctx)
-        return [*own, *(name for name in names(Kind.TRAINERS) if name not in own)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name."""
-        found = super().get_command(ctx, cmd_name)
-        if found is not None or cmd_name not in names(Kind.TRAINERS):
-            return found
-        return self.make(cmd_name, f"Train by {cmd_name}, which a plug-in brings (tenet plugins list).")
