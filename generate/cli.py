@@ -200,18 +200,37 @@ def revise(show: int | None, as_json: bool, **given: Any) -> None:
     help="trl-preference, trl-unpaired, reward, sft or nemo-rl; may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write to. Default: dataset/ in the run.")
+@click.option("--push", metavar="ORG/NAME", help="Then upload it to the Hugging Face Hub, as a private data set.")
+@click.option("--public", is_flag=True, help="With --push: let everybody read it.")
+@click.option(
+    "--dry-run", is_flag=True, help="With --push: write it, print what would be uploaded, and upload nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def export(run: Path, formats: tuple[str, ...], out: Path | None, as_json: bool) -> None:
-    """Write a run's dataset as Parquet, with its card.
+def export(
+    run: Path,
+    formats: tuple[str, ...],
+    out: Path | None,
+    push: str | None,
+    *,
+    public: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write a run's dataset as Parquet, with its card, and put it on the Hugging Face Hub if you like.
+
+    A format is also what a plug-in brings (tenet plugins list). With --push the network, the token (hf auth login, or
+    HF_TOKEN) and the name are checked before anything is written. A data set that is there gets the new files in one commit.
 
     \b
-    Example:
+    Examples:
       tenet export runs/support --to trl-unpaired --to sft --out kto-data
+      tenet export runs/support --push ORG/NAME --dry-run
     """
     from generate.exporting import DATASET, export_run
     from tenet.runs import Run
 
     console = Console(json=as_json)
+    target = _target(push, public=public, dry_run=dry_run)
     with Run.read(_folder(run)) as found:
         configured = found.config.get("export")
         names = list(formats) or [
@@ -219,11 +238,36 @@ def export(run: Path, formats: tuple[str, ...], out: Path | None, as_json: bool)
         ]
         folder = out or found.path / DATASET
         reports = export_run(found, names, folder)
+    if target is not None:
+        from generate.show_push import push_and_show
+
+        push_and_show(target, folder, reports, found.config.get("name"), console, dry_run=dry_run)
+        return
     rows: list[list[Json]] = [
         [report.name, report.rows, *(report.splits.get(split, 0) for split in ("train", "test"))] for report in reports
     ]
     console.table(["format", "rows", "train", "test"], rows)
     console.say(f"Written to {folder}")
+
+
+def _target(push: str | None, *, public: bool, dry_run: bool) -> Any:
+    """Where --push leads, checked; None without it.
+
+    Raises:
+        UsageError, MissingInput: nothing could be uploaded there.
+    """
+    from generate.publish import Target
+
+    if push is None:
+        if public or dry_run:
+            raise UsageError(f"{'--public' if public else '--dry-run'} is for an upload", hint="add --push ORG/NAME")
+        return None
+    target = Target(push, public)
+    if dry_run:
+        target.require_id()
+    else:
+        target.check()
+    return target
 
 
 @click.command()

@@ -21,6 +21,7 @@ from generate.calibrated import LABELLING
 from generate.context import Context, Step
 from generate.deriving import derive
 from generate.exporting import DATASET, export_run
+from generate.hubids import require_hub_ids
 from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
 from generate.judged_by import asks_the_same, is_judged, judged_by, keep, writes_the_same
@@ -134,7 +135,7 @@ def generate(order: Order, console: Console) -> Run:
         TooManyFailures, EngineError, MissingInput: as the step that raises them says; what was answered is recorded.
     """
     with ExitStack() as stack:
-        found = stack.enter_context(closing(read_input(order.config)))
+        found = stack.enter_context(closing(_input(order.config)))
         for line in found.lines:
             console.say(line)
         cast = stack.enter_context(closing(assemble(order.config)))
@@ -157,10 +158,15 @@ def generate(order: Order, console: Console) -> Run:
     return Run.read(order.folder)
 
 
+def _input(config: RunConfig) -> Input:
+    require_hub_ids(config)
+    return read_input(config)
+
+
 def dry_run(order: Order) -> Bill:
     """Count what an order would cost from where its run stands. Changes nothing, loads no weights."""
     with ExitStack() as stack:
-        found = stack.enter_context(closing(read_input(order.config)))
+        found = stack.enter_context(closing(_input(order.config)))
         cast = stack.enter_context(closing(assemble(order.config)))
         others = stack.enter_context(order.lending())
         whole = plan(order.config, order.folder, cast.policies, cast.judge, found, cast.members, others=others)
@@ -175,7 +181,7 @@ def probe(order: Order, prompts: int, console: Console) -> None:
         BudgetReached, Interrupted, TooManyFailures, EngineError: as `generate`.
     """
     with ExitStack() as stack:
-        found = stack.enter_context(closing(read_input(order.config)))
+        found = stack.enter_context(closing(_input(order.config)))
         cast = stack.enter_context(closing(assemble(order.config)))
         if not cast.policies:
             raise UsageError("the responses are given: there is nothing to probe", hint="leave --probe out")

@@ -1,6 +1,6 @@
 """The kinds of judges by name.
 
-To add one, write its module and a line here; `judge.kind` in run.yaml names it.
+To add one, write its module and a line here; `judge.kind` in run.yaml names it. Plug-ins bring others (`judges.plugin`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from judges.kinds.byprompt import PromptJudge
 from judges.kinds.listwise import ListwiseJudge
 from judges.kinds.scale import Scale, rating_scale, yes_or_no
 from judges.pairwise import PairAsk, PairwiseJudge
+from judges.plugin import JudgeKind
 from judges.reasoning import THINKING_PARAMS, Markers, ReasoningJudge
 from tenet.errors import UsageError
 from tenet.ids import Json
+from tenet.plugins import Kind, find, names
 from tenet.records import Judgement, Prompt, Sample
 
 if TYPE_CHECKING:
@@ -117,14 +119,29 @@ def make_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, 
     """Make the judge that a configuration names, of whatever kind, on an engine that runs.
 
     Raises:
-        UsageError: no judge of this kind.
+        UsageError: no judge of this kind, or several.
         JudgeUnfit: the engine or its tokenizer cannot give the verdicts.
+        PluginBroken: the kind is a plug-in's, and cannot be used.
     """
     if config.kind in PROMPT_JUDGES:
         return PROMPT_JUDGES[config.kind](engine, constitution, config, seed)
-    if config.kind not in JUDGES:
-        raise UsageError(f"judge.kind: {config.kind!r} is none of {', '.join([*JUDGES, *PROMPT_JUDGES])}")
-    return JUDGES[config.kind](engine, constitution, config, seed)
+    return judge_named(config.kind)(engine, constitution, config, seed)
+
+
+def judge_named(kind: str) -> Maker:
+    """What makes judges of pairs of a kind: Tenet's own, or a plug-in's.
+
+    Raises:
+        UsageError: no judge of this kind, or several.
+        PluginBroken: it is a plug-in's, and cannot be used.
+    """
+    own = (*JUDGES, *PROMPT_JUDGES)
+    plugin = find(Kind.JUDGES, kind, own)
+    if plugin is not None:
+        return JudgeKind.of(plugin).maker(plugin)
+    if kind not in JUDGES:
+        raise UsageError(f"judge.kind: {kind!r} is none of {', '.join((*own, *names(Kind.JUDGES)))}")
+    return JUDGES[kind]
 
 
 def create_judge(engine: Engine, constitution: Constitution, config: JudgeConfig, *, seed: int) -> PairwiseJudge:

@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "verdicts": ("generate.recorded_cli:verdicts", "Bring in verdicts that judges gave elsewhere."),
     "card": ("judges.card.cli:card", "Measure how far the judges of a run may be trusted."),
+    "plugins": ("tenet.plugins.cli:plugins", "List the plug-ins that are installed, and whether they work."),
     "train": ("train.cli:train", "Train on a dataset: sft, reward, dpo, kto, online-dpo."),
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
     "evaluate-curve": ("train.measures.cli:evaluate_curve", "Measure every checkpoint: proxy, gold measure and KL."),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from tenet.plugins import Kind
 
 
 def imported(address: str) -> click.Command:
@@ -32,3 +35,25 @@ class GroupWithMore(click.Group):
         """The command of a name, imported where it stands elsewhere."""
         where = self._elsewhere.get(cmd_name)
         return super().get_command(ctx, cmd_name) if where is None else imported(where)
+
+
+class GroupWithPlugins(click.Group):
+    """A group whose commands are of one kind of plug-in: Tenet's own, then those of plug-ins, made by `make` of their names."""
+
+    def __init__(self, *args: Any, kind: Kind, make: Callable[[str], click.Command], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._kind, self._make = kind, make
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all; no plug-in is imported."""
+        from tenet.plugins import names
+
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in names(self._kind) if name not in own)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        from tenet.plugins import names
+
+        found = super().get_command(ctx, cmd_name)
+        return self._make(cmd_name) if found is None and cmd_name in names(self._kind) else found

@@ -85,6 +85,12 @@ class EngineError(TenetError):
     exit_code = EXIT_MISSING
 
 
+class PluginBroken(TenetError):
+    """An installed plug-in that cannot be imported or is not what it says; names its package (exit 3)."""
+
+    exit_code = EXIT_MISSING
+
+
 class StorageFailed(TenetError):
     """A disk that is full, not writable or failing; names the path and what is safe (exit 3)."""
 

@@ -5,15 +5,18 @@ carries them out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass, field, is_dataclass, replace
+from typing import Annotated, Final, Literal
 
-from tenet.config import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan
+from tenet.config import AtLeast, Between, Complaint, InputPath, ModelRef, MoreThan, Named, part_complaints
 from tenet.ids import Json
+from tenet.plugins import Kind, find
 
-Engine = Literal["transformers", "vllm", "vllm-server", "http", "recorded", "scripted"]
-PAIR_KINDS = frozenset({"pairwise", "critique-first", "reasoning", "panel"})
-"""The kinds of judges that are asked about two responses at a time."""
+ENGINES: Final = ("transformers", "vllm", "vllm-server", "http", "recorded", "scripted")
+Engine = Annotated[str, Named(ENGINES, Kind.ENGINES)]
+JUDGE_KINDS: Final = ("pairwise", "critique-first", "reasoning", "rating", "listwise", "propositions", "panel")
+NOT_ABOUT_PAIRS: Final = frozenset({"rating", "listwise", "propositions"})
+"""The kinds of judges that are not asked about two responses at a time; those of plug-ins are."""
 MOST_SCORES = 26
 """Most scores of a scale: as many as there are letters."""
 
@@ -80,13 +83,14 @@ class JudgeConfig:
     (`rating`) or to say yes or no to each principle (`propositions`, put together by the fitted `weights`); with `letters` ratings are
     asked for as letters, A the lowest, and yes and no as Y and N. Or about all of a prompt's at once, shown in so many `orders`
     (`listwise`).
-    A `panel` has `members`, each a judge with keys like these, and no model of its own.
+    A `panel` has `members`, each a judge with keys like these, and no model of its own. A kind that a plug-in brings is asked about two
+    responses, and has `settings` of its own.
     """
 
     model: ModelRef = field(default="", metadata={"example": "org/judge-model"})
     engine: Engine = "transformers"
     base_url: tuple[str, ...] = ()
-    kind: Literal["pairwise", "critique-first", "reasoning", "rating", "listwise", "propositions", "panel"] = "pairwise"
+    kind: Annotated[str, Named(JUDGE_KINDS, Kind.JUDGES)] = "pairwise"
     members: tuple[JudgeConfig, ...] = ()
     principles: Literal["sampled", "each", "whole"] = "sampled"
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
@@ -100,6 +104,12 @@ class JudgeConfig:
     letters: bool = False
     orders: Annotated[int, AtLeast(2)] = 2
     weights: InputPath | None = None
+    settings: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def about_pairs(self) -> bool:
+        """Whether the judge is asked about two responses at a time."""
+        return self.kind not in NOT_ABOUT_PAIRS
 
     @property
     def asked(self) -> tuple[JudgeConfig, ...]:
@@ -118,6 +128,7 @@ class JudgeConfig:
                 ("members",), f"a judge of kind {self.kind} has none", "set kind: panel, or leave members out"
             )
         yield from address(self.engine, self.base_url)
+        yield from self._settings()
         for key, kind in (("critique", "critique-first"), ("thinking", "reasoning")):
             if getattr(self, key) is not None and self.kind != kind:
                 yield Complaint(
@@ -146,6 +157,18 @@ class JudgeConfig:
                     (key,), f"a judge of kind {self.kind} has no {key}", f"leave it out, or set kind: {kinds[0]}"
                 )
 
+    def _settings(self) -> Iterator[Complaint]:
+        """Hold the settings to what the plug-in declares, which is a class of its judge kind (`judges.plugin.JudgeKind`)."""
+        plugin = find(Kind.JUDGES, self.kind, JUDGE_KINDS)
+        if plugin is not None:
+            declared = getattr(plugin.load(), "settings", None)
+            if not (isinstance(declared, type) and is_dataclass(declared)):
+                raise plugin.broken("it declares no dataclass of settings")
+            yield from part_complaints(self.settings, declared, "settings")
+        elif self.settings:
+            message = f"a judge of kind {self.kind} has none"
+            yield Complaint(("settings",), message, "leave them out; they are for kinds that plug-ins bring")
+
     def _panel(self) -> Iterator[Complaint]:
         if len(self.members) < 2:
             count = "one" if self.members else "none"
@@ -157,7 +180,7 @@ class JudgeConfig:
         for number, one in enumerate(self.members):
             if one.kind == "panel":
                 yield Complaint(("members", number, "kind"), "a panel cannot sit in a panel", "list its members here")
-            elif one.kind not in PAIR_KINDS:
+            elif not one.about_pairs:
                 message = f"a judge of kind {one.kind} is not asked about pairs, and cannot sit in a panel"
                 yield Complaint(("members", number, "kind"), message, "set kind: pairwise")
             if one.principles not in ("sampled", self.principles):

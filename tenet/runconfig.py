@@ -7,11 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from tenet.config import AtLeast, Between, Complaint, InputPath, LessThan, ModelRef, MoreThan, Shape, as_json, to_yaml
+from tenet.config import (
+    AtLeast,
+    Between,
+    Complaint,
+    InputPath,
+    LessThan,
+    ModelRef,
+    MoreThan,
+    Named,
+    Shape,
+    as_json,
+    to_yaml,
+)
 from tenet.ids import Json
-from tenet.judgeconfig import PAIR_KINDS, Engine, JudgeConfig, ScaleConfig, address
+from tenet.judgeconfig import Engine, JudgeConfig, ScaleConfig, address
+from tenet.plugins import Kind
 
 __all__ = [
     "JudgeConfig",
@@ -33,7 +46,8 @@ __all__ = [
 
 Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
 PromptFormat = Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "txt", "hh"]
-ExportFormat = Literal["trl-preference", "trl-unpaired", "reward", "sft", "nemo-rl"]
+EXPORT_FORMATS: Final = ("trl-preference", "trl-unpaired", "reward", "sft", "nemo-rl")
+ExportFormat = Annotated[str, Named(EXPORT_FORMATS, Kind.EXPORTERS)]
 
 
 @dataclass(frozen=True)
@@ -259,7 +273,7 @@ class RunConfig:
     def _by_kind(self) -> Iterator[Complaint]:
         """Complain of what only a judge of pairs does."""
         kind = self.judge.kind
-        if kind in PAIR_KINDS:
+        if self.judge.about_pairs:
             return
         if self.schedule != ScheduleConfig():
             message = f"a judge of kind {kind} is not asked about pairs, so there is nothing to schedule"

@@ -6,19 +6,28 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tenet.cligroup import GroupWithPlugins
 from tenet.console import Console
 from tenet.errors import UsageError
 from tenet.ids import Json
+from tenet.plugins import Kind
 from train.launch.options import LAUNCH_OPTIONS, launch_config, taken_launch
+
+if TYPE_CHECKING:
+    from train.config import TrainConfig
+    from train.plugin import Train
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+_PLUGGED = "Train by {}, which a plug-in brings (tenet plugins list)."
+
+
+@click.group(cls=GroupWithPlugins, kind=Kind.TRAINERS, make=lambda name: _command(name, _PLUGGED.format(name)))
 def train() -> None:
     """Train on a dataset: demonstrations (sft), pairs with soft labels (reward, dpo, kto), or prompts (online-dpo, ppo, rloo).
 
@@ -133,8 +142,6 @@ def _train(
     name: str, file: Path | None, overrides: tuple[str, ...], given: Mapping[str, Any], *, resume: bool, as_json: bool
 ) -> None:
     from tenet.config import load_config, make_config
-    from train.config import CONFIGS, Method
-    from train.quiet import imported
 
     values: dict[str, Json] = {key: value for key, value in given.items() if value is not None}
     launch = taken_launch(values)
@@ -143,12 +150,14 @@ def _train(
             "name a train.yaml, or give --model and --data",
             hint=f"for example: tenet train {name} --model MODEL --data runs/support",
         )
-    cls = CONFIGS[Method(name)]
+    cls, method = _trainer(name)
     words = [f"{key}={value}" for key, value in values.items()]
     config = load_config(file, cls, [*words, *overrides]) if file else make_config(values, cls, overrides)
     console = Console(json=as_json)
     command = shlex.join(["tenet", *sys.argv[1:]])
     if launch is not None:
+        if method is not None:
+            raise UsageError(f"--launch with {name}, which a plug-in brings", hint="start it with torchrun by hand")
         from train.launch.plan import Asked
         from train.launch.start import train_launched
 
@@ -157,8 +166,11 @@ def _train(
         if as_json and not asked.node_rank:
             console.data(dict(told))
         return
-    module, _, function = _address(name).partition(":")
-    method = getattr(imported(module), function)
+    if method is None:
+        from train.quiet import imported
+
+        module, _, function = _address(name).partition(":")
+        method = getattr(imported(module), function)
     result = method(config, console=console, resume=resume, command=command)
     if as_json:
         console.data(result.as_json())
@@ -168,6 +180,15 @@ def _address(name: str) -> str:
     """Where the function is that trains, as "module:function"."""
     module = _MODULES.get(name, f"train.{name.replace('-', '_')}")
     return f"{module}:train_{module.rpartition('.')[2]}"
+
+
+def _trainer(name: str) -> tuple[type[TrainConfig], Train | None]:
+    """The configuration of a method, and the function where a plug-in brings it."""
+    from train.config import CONFIGS, Method
+    from train.plugin import trainer_named
+
+    plugged = trainer_named(name)
+    return (CONFIGS[Method(name)], None) if plugged is None else (plugged.config, plugged.train)
 
 
 @click.command()

@@ -112,6 +112,9 @@ class TrainConfig:
     meant from the current folder; without it, train/NAME. `pad_token` is for a tokenizer that names none.
     """
 
+    TRAINER: ClassVar[str] = ""
+    """The name of the plug-in's trainer that this configures; empty for Tenet's own."""
+
     model: ModelRef = field(metadata={"example": "org/policy-model"})
     data: ModelRef = field(metadata={"example": "runs/support"})
     out: str | None = None
@@ -401,9 +404,14 @@ def method_of(config: TrainConfig) -> Method:
     return next(method for method, cls in CONFIGS.items() if isinstance(config, cls))
 
 
+def trainer_of(config: TrainConfig) -> str:
+    """Name the trainer that a configuration is for: its method, or what a plug-in calls it."""
+    return config.TRAINER or method_of(config).value
+
+
 def out_of(config: TrainConfig) -> Path:
-    """Name the folder that the training writes: `out`, or train/NAME (NAME: the method unless given)."""
-    return Path(config.out) if config.out else Path("train") / (config.name or method_of(config).value)
+    """Name the folder that the training writes: `out`, or train/NAME (NAME: the trainer's unless given)."""
+    return Path(config.out) if config.out else Path("train") / (config.name or trainer_of(config))
 
 
 def checked(config: TrainConfig) -> TrainConfig:
@@ -417,7 +425,7 @@ def checked(config: TrainConfig) -> TrainConfig:
 
 def command_of(config: TrainConfig) -> str:
     """Give the command line that says the same, to resume a training that was called from Python."""
-    words = ["tenet", "train", method_of(config).value]
+    words = ["tenet", "train", trainer_of(config)]
     words += ["--model", config.model, "--data", config.data, "--out", str(out_of(config))]
     defaults = as_json(type(config)(model=config.model, data=config.data))
     for key, value in as_json(config).items():

@@ -142,6 +142,8 @@ def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> T
         from train.rl.sources import reward_identity
 
         made_from["rewarded_by"] = reward_identity(config)
+    if config.TRAINER:
+        made_from["trainer"] = config.TRAINER
     return TrainFolder.open(out_of(config), config, made_from, resume=resume, writes=writes)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from generate.export.columns import SPLIT, Column
-from generate.export.exporter import Exporter
+from generate.export.exporter import Exporter, from_plugin
 from generate.export.nemo import NemoRl
 from generate.export.preference import Preference, Reward
 from generate.export.sft import Sft
@@ -21,6 +21,7 @@ from generate.export.source import ExportSource, PairRow, RevisionRow, as_sample
 from generate.export.unpaired import Unpaired
 from generate.export.writer import FileEntry, FolderWriter
 from tenet.errors import UsageError
+from tenet.plugins import Kind, find, names
 from tenet.yamlfile import suggest
 
 EXPORTERS: Final[Mapping[str, Exporter]] = {
@@ -62,11 +63,16 @@ def exporter_named(name: str) -> Exporter:
     """Return the exporter of this name.
 
     Raises:
-        UsageError: there is none; names those there are.
+        UsageError: there is none, or several; names those there are.
+        PluginBroken: it is a plug-in's, and cannot be used.
     """
+    plugin = find(Kind.EXPORTERS, name, EXPORTERS)
+    if plugin is not None:
+        return from_plugin(plugin)
     if name not in EXPORTERS:
-        known = f"the formats are {', '.join(EXPORTERS)}"
-        raise UsageError(f'no export format "{name}"', hint="; ".join(filter(None, (suggest(name, EXPORTERS), known))))
+        known = (*EXPORTERS, *names(Kind.EXPORTERS))
+        hint = "; ".join(filter(None, (suggest(name, known), f"the formats are {', '.join(known)}")))
+        raise UsageError(f'no export format "{name}"', hint=hint)
     return EXPORTERS[name]
 
 

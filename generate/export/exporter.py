@@ -1,6 +1,7 @@
 """The interface of an exporter.
 
-To add a format: one module with one class, one line in `generate.export.EXPORTERS`.
+To add a format: one module with one class, one line in `generate.export.EXPORTERS`; or a plug-in, whose entry point in the group
+`tenet.exporters` names an object of such a class.
 
 An exporter says which columns it writes and turns a source into rows, each with its `prompt_id`; splits,
 files and the dataset card are not its business.
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from generate.export.columns import Column, Row
 from generate.export.source import ExportSource
+from tenet.plugins import Plugin
 
 
 class Exporter(Protocol):
@@ -36,3 +38,21 @@ class Exporter(Protocol):
     def rows(self, source: ExportSource, left_out: Counter[str]) -> Iterator[Row]:
         """Yield the rows in the order of the source; count what is left out under its reason."""
         ...
+
+
+def from_plugin(plugin: Plugin) -> Exporter:
+    """What a plug-in's entry point names.
+
+    Raises:
+        PluginBroken: it is no exporter of the entry point's name.
+    """
+    found = plugin.load()
+    told = isinstance(getattr(found, "name", None), str) and isinstance(getattr(found, "summary", None), str)
+    if isinstance(found, type) or not (
+        told and callable(getattr(found, "columns", None)) and callable(getattr(found, "rows", None))
+    ):
+        raise plugin.broken(f"{plugin.where} is no exporter: an object with name, summary, columns and rows")
+    if found.name != plugin.name:
+        raise plugin.broken(f"the exporter calls itself {found.name!r} and the entry point {plugin.name!r}")
+    exporter: Exporter = found
+    return exporter

@@ -1,7 +1,8 @@
 """The formats of opinions, which of them a file is, and reading one: what was read, what was skipped, where and why.
 
 To add one, write its module (see `judges.formats.base`) and a line in `FORMATS`; the most particular come first, for the first that
-recognises a file reads it. Knows no run folder and no store of labels.
+recognises a file reads it, before those of plug-ins: a file that is read today is read the same when a package is installed. Knows no
+run folder and no store of labels.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from judges.formats.shp import SHP
 from judges.formats.trl import TRL
 from judges.formats.ultrafeedback import ULTRAFEEDBACK
 from judges.formats.ultrafeedback_binarized import ULTRAFEEDBACK_BINARIZED
-from tenet.errors import InvalidInput, Problem, UsageError
+from judges.humans.labels import REQUIRED
+from tenet.errors import InvalidInput, PluginBroken, Problem, UsageError
 from tenet.ids import Json
+from tenet.plugins import Kind, Plugin, find, installed, names
 from tenet.reading.clean import Cleaning
 from tenet.reading.rows import Rows, open_rows
 from tenet.yamlfile import suggest
@@ -157,26 +160,61 @@ def named(name: str) -> Format:
     """Return the format of a name.
 
     Raises:
-        UsageError: there is none; with the nearest.
+        UsageError: there is none, with the nearest; or several.
+        PluginBroken: it is a plug-in's, and cannot be used.
     """
+    plugin = find(Kind.IMPORTERS, name, FORMATS)
+    if plugin is not None:
+        return _of(plugin)
     if name in FORMATS:
         return FORMATS[name]
-    hint = suggest(name, FORMATS) or f"the formats are {', '.join((AUTO, *FORMATS))}"
+    known = (*FORMATS, *names(Kind.IMPORTERS))
+    hint = suggest(name, known) or f"the formats are {', '.join((AUTO, *known))}"
     raise UsageError(f'no label format "{name}"', hint=hint)
+
+
+def _of(plugin: Plugin) -> Format:
+    found = plugin.load()
+    if not (isinstance(found, Format) and found.name == plugin.name):
+        raise plugin.broken(f"{plugin.where} is no judges.formats.base.Format with name = {plugin.name!r}")
+    return found
 
 
 def choose(rows: Rows, format: str = AUTO) -> Format:  # noqa: A002
     """Return the format that is named, or the first that recognises the first readable row; Tenet's own where none does.
 
+    Plug-ins are looked at where no format of ours recognises the row.
+
     Raises:
-        UsageError: there is no format of that name.
+        UsageError: there is no format of that name, or several plug-ins recognise the row.
+        PluginBroken: nothing recognises the row, Tenet's own columns are not there, and a plug-in that might know it cannot be used.
     """
     if format != AUTO:
         return named(format)
     first = next((row.value for row in rows if isinstance(row.value, Mapping)), {})
     columns = frozenset(str(name) for name in first)
-    fitting = (one for one in FORMATS.values() if one.recognises(columns) and one.fits(first))
-    return next(fitting, tenet.TENET)
+    found = next((one for one in FORMATS.values() if one.recognises(columns) and one.fits(first)), None)
+    return found or _plugged(columns, first) or tenet.TENET
+
+
+def _plugged(columns: frozenset[str], first: Mapping[str, object]) -> Format | None:
+    """The format of a plug-in that recognises a row."""
+    fitting: list[Plugin] = []
+    broken: PluginBroken | None = None
+    for plugin in installed(Kind.IMPORTERS):
+        try:
+            form = _of(plugin)
+        except PluginBroken as error:
+            broken = error
+            continue
+        if form.recognises(columns) and form.fits(first):
+            fitting.append(plugin)
+    if len(fitting) > 1:
+        told = " and ".join(f"{one.name} (of {one})" for one in fitting)
+        raise UsageError(f"this may be a file of {told}", hint=f"say which: --format {fitting[0].name}")
+    if broken is not None and not fitting and columns and not columns >= {*REQUIRED} - {"annotator"}:
+        raise broken  # without it, an error about the columns would hide the cause
+    return named(fitting[0].name) if fitting else None
 
 
 def stream_file(

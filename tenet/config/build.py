@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
-from tenet.config.fields import Complaining, Pointer, Resolve
+from tenet.config.fields import Complaining, Named, Pointer, Resolve
 from tenet.config.overrides import Override, plain
 from tenet.yamlfile import suggest
 
@@ -95,6 +95,8 @@ class Builder:
                 break
             if isinstance(rule, Resolve):
                 made = self._path(made, rule, override, at)
+            elif isinstance(rule, Named):
+                made = made if rule.knows(made) else self._choice(made, rule.all, override, at)
             elif objection := getattr(rule, "objection", lambda _: "")(made):
                 made = self._bad(at, f"{objection}, not {made!r}", override=override)
         return made

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Protocol, runtime_checkable
 
+from tenet.plugins import Kind, names
+
 Pointer = tuple[str | int, ...]
 
 
@@ -72,6 +74,23 @@ class Shape:
     def objection(self, value: object) -> str:
         """What is wrong with the value; empty if nothing."""
         return "" if isinstance(value, str) and re.fullmatch(self.pattern, value) else f"must be {self.words}"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name: one of Tenet's `own`, or of an installed plug-in of `kind`. Plug-ins are looked for where it is none of the own."""
+
+    own: tuple[str, ...]
+    kind: Kind
+
+    def knows(self, name: object) -> bool:
+        """Whether something has this name."""
+        return name in self.own or name in names(self.kind)
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every name, Tenet's own first."""
+        return tuple(dict.fromkeys((*self.own, *names(self.kind))))
 
 
 class Resolve(Enum):

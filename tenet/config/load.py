@@ -5,11 +5,12 @@ Knows no particular configuration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
 from tenet.config.build import BAD, Builder, Finding
+from tenet.config.fields import Complaint
 from tenet.config.overrides import overlay
 from tenet.errors import InvalidInput, Problem
 from tenet.ids import Json
@@ -40,6 +41,17 @@ def make_config(values: Mapping[str, Json], cls: type[C], overrides: Sequence[st
         InvalidInput: everything that is wrong, each with its key.
     """
     return _make(values, cls, overrides, base=Path.cwd(), document=None)
+
+
+def part_complaints(values: Mapping[str, Json], cls: type, key: str) -> Iterator[Complaint]:
+    """What is wrong with values that belong to `cls`, told as complaints about `key` of the configuration that holds them.
+
+    For keys whose type follows from another key. Relative paths in them are meant from the current folder.
+    """
+    builder = Builder(Path.cwd(), Path.cwd())
+    builder.build(cls, values)
+    for finding in builder.findings:
+        yield Complaint((key, *finding.pointer), finding.message, finding.hint)
 
 
 def _make(data: object, cls: type[C], overrides: Sequence[str], *, base: Path, document: YamlDocument | None) -> C:

@@ -330,10 +330,12 @@ def test_any_dataclass_will_do(folder: Path) -> None:
 
 def test_the_export_formats_are_the_exporters() -> None:
     export = pytest.importorskip("generate.export")
-    from typing import get_args
+    from tenet.judgeconfig import ENGINES, JUDGE_KINDS, NOT_ABOUT_PAIRS
+    from tenet.runconfig import EXPORT_FORMATS
 
-    from tenet.runconfig import Engine, ExportFormat
-
-    assert set(get_args(ExportFormat)) == set(export.EXPORTERS)
+    assert set(EXPORT_FORMATS) == set(export.EXPORTERS)
     registry = pytest.importorskip("engines.registry")
-    assert set(get_args(Engine)) == set(registry.ENGINES)
+    assert set(ENGINES) == set(registry.ENGINES)
+    judges = pytest.importorskip("judges.registry")
+    assert {*JUDGE_KINDS} == {*judges.JUDGES, *judges.PROMPT_JUDGES, "panel"}
+    assert set(judges.PROMPT_JUDGES) == NOT_ABOUT_PAIRS

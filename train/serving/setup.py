@@ -66,11 +66,10 @@ def judge_service(config: JudgeConfig, principles: str, reference: Path | None, 
     from constitution.load import load
     from engines.registry import create_engine
     from judges.registry import make_judge
-    from tenet.judgeconfig import PAIR_KINDS
 
     if config.members:
         raise UsageError("a panel gives no reward yet", hint="serve one of its members: --judge MODEL")
-    compares = config.kind in PAIR_KINDS
+    compares = config.about_pairs
     if compares and reference is None:
         raise UsageError(
             f"a judge of kind {config.kind} compares, and there is nothing to compare with",

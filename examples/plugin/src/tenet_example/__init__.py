@@ -1,0 +1,1 @@
+"""An example plug-in for Tenet: a judge, an importer and an exporter."""
