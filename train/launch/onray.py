@@ -21,7 +21,6 @@ from train.launch.order import Order, Outcome, carry_out
 from train.launch.start import Died
 from train.launch.world import World
 
-_TOLD = "outcome"
 _INSTALL = "pip install 'ray[train]'"
 
 
@@ -62,26 +61,24 @@ def run_on_ray(order: Order, world: World) -> Outcome:
                 run_config=RunConfig(storage_path=storage, name="tenet"),
             )
             try:
-                told = trainer.fit().metrics or {}
+                said = trainer.fit().return_value
             except TrainingFailedError as error:
                 return _failed(error)
             except KeyboardInterrupt:
                 again = order.command if order.resume else f"{order.command} --resume"
                 return Outcome(EXIT_INTERRUPTED, error="stopped at once; the last checkpoint is kept.", resume=again)
-            return Outcome(**json.loads(told[_TOLD]))
+            return Outcome(**json.loads(said))
     finally:
         ray.shutdown()
 
 
-def _loop(config: Mapping[str, Any]) -> None:
-    """What each worker does."""
-    from ray import train
-
+def _loop(config: Mapping[str, Any]) -> str:
+    """What each worker does; Ray hands on what the first one says."""
     outcome = carry_out(Order(**config))
     said = json.dumps(asdict(outcome))
     if outcome.code:
         raise _Ended(said)
-    train.report({_TOLD: said})
+    return said
 
 
 def _join(ray: Any, world: World) -> None:
