@@ -85,11 +85,14 @@ def _join(ray: Any, world: World) -> None:
     # Workers import what this process does, also where it runs from a source tree.
     here = str(Path(tenet.__file__).parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    # Its own remarks would drown what a training says: without a dashboard one of them comes every second.
+    quiet = {"logging_level": "error", "logging_config": ray.LoggingConfig(log_level="ERROR")}
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(logging_level="error")
+        ray.init(**quiet)
         return
     cpus = max(os.cpu_count() or 1, world.processes + 1)  # Ray Train's controller takes a place of its own
-    ray.init(address="local", num_cpus=cpus, include_dashboard=False, logging_level="error")
+    ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
 
 
 def _require_room(has: Mapping[str, float], world: World) -> None:
