@@ -113,7 +113,7 @@ RULES: Final = (
     Rule(
         "half-precision-on-cpu",
         lambda case: case.on_cpu and case.config.precision in (Precision.BF16, Precision.FP16),
-        "half precision needs a GPU, and this training runs on the CPU",
+        "precision: {asked} needs a GPU, and this training runs on the CPU",
         "--set precision=fp32 (or auto)",
     ),
     Rule(
@@ -184,6 +184,7 @@ def refusals(case: Case) -> Iterator[tuple[Rule, str, str]]:
                 "processes": case.world.processes,
                 "machines": case.world.machines,
                 "precision": case.world.precision,
+                "asked": case.config.precision.value,
                 "gpus": case.machine.gpus,
                 "most": case.machine.gpus * case.world.machines,
             }

@@ -132,5 +132,5 @@ def test_the_command_prints_configurations_and_refuses_before_anything_starts(tm
     assert "goes with --launch" in alone.stderr
     wrong = CliRunner().invoke(cli, [*words, "--launch", "cpu:2", "--set", "precision=bf16"])
     assert wrong.exit_code == 2
-    assert "half precision needs a GPU" in wrong.stderr
+    assert "precision: bf16 needs a GPU" in wrong.stderr
     assert not (tmp_path / "out").exists()
