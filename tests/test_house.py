@@ -75,3 +75,25 @@ def test_weights_are_small_and_safe() -> None:
     weights = list((ROOT / "pocket/models").rglob("*.safetensors"))
     assert sum(path.stat().st_size for path in weights) < 10 * 2**20
     assert not [path for path in (ROOT / "pocket").rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
+
+
+def test_the_lock_holds_all_that_its_packages_need() -> None:
+    """What is in requirements.lock is installed without being resolved: a package that another brings along elsewhere would be missing."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    locked = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
+    missing = []
+    for name in sorted(locked):
+        try:
+            needs = [Requirement(need) for need in requires(name) or ()]
+        except PackageNotFoundError:
+            continue
+        told = [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+        missing += [
+            (name, need) for need in told if canonicalize_name(need) not in locked | {"setuptools"}
+        ]  # venv's own
+    assert missing == []
