@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 from tenet.errors import UsageError
 from tenet.ids import Json
@@ -50,15 +50,31 @@ def find_oracle(name: str) -> Oracle:
     Raises:
         UsageError: there is no such entry.
     """
-    module, _, function = KNOWN.get(name, name).partition(":")
+    found: Oracle = find_function(name, KNOWN, "--oracle", "oracle", "attributes")
+    return found
+
+
+def find_function(name: str, known: Mapping[str, str], asked: str, what: str, gives: str) -> Any:
+    """Import a function of prompt and response by a known name or by its entry `module:function`.
+
+    Args:
+        name: as a person gave it.
+        known: entries by name.
+        asked: where it was given, for the message.
+        what: what it is, in a word.
+        gives: what it gives, in a word.
+
+    Raises:
+        UsageError: there is no such entry.
+    """
+    module, _, function = known.get(name, name).partition(":")
     try:
-        found: Oracle = getattr(import_module(module), function)
+        return getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(
-            f"--oracle {name}: there is no such oracle ({error})",
-            hint=f"known: {', '.join(KNOWN)}; or your own as module:function, (prompt, response) -> attributes",
+            f"{asked} {name}: there is no such {what} ({error})",
+            hint=f"known: {', '.join(known)}; or your own as module:function, (prompt, response) -> {gives}",
         ) from error
-    return found
 
 
 def attributes_of(

@@ -13,12 +13,11 @@ EngineName = Literal["transformers", "vllm", "recorded", "scripted"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedBy:
-    """A judge, and the principles that it judges by."""
+class _Judged:
+    """A judge and the principles that it judges by (a file, or a shipped one's name), whatever hosts it."""
 
     model: ModelRef
     principles: ModelRef
-    engine: EngineName = "transformers"
     mode: Literal["sampled", "each", "whole"] = "each"
     min_label_mass: Annotated[float, Between(0, 1)] = 0.5
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
@@ -27,24 +26,24 @@ class JudgedBy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeReward:
-    """A judge whose probability is the reward, and the principles that it judges by (a file, or a shipped one's name).
+class JudgedBy(_Judged):
+    """A judge of pairs in this process."""
+
+    engine: EngineName = "transformers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeReward(_Judged):
+    """A judge whose probability is the reward.
 
     A judge of pairs says how probably a response is better than a reference to the same prompt: the one in the data's column
     `reference`, or else what the model answered before the training. Kinds rating and propositions need none.
     """
 
-    model: ModelRef
-    principles: ModelRef
     engine: Literal["transformers", "vllm", "vllm-server", "http", "recorded", "scripted"] = "transformers"
     base_url: tuple[str, ...] = ()
     kind: Literal["pairwise", "rating", "propositions"] = "pairwise"
-    mode: Literal["sampled", "each", "whole"] = "each"
     against: Literal["initial", "reference"] = "initial"
-    min_label_mass: Annotated[float, Between(0, 1)] = 0.5
-    chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
-    prefill: str = ""
-    options: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from importlib.resources import files
 from re import Pattern
 from typing import Final
 
 from judges.audit.probes import is_benign
-from tenet.errors import UsageError
 from tenet.records import Finish, Prompt, Sample
 from tenet.yamlfile import parse_yaml
+from train.attributes import find_function
 from train.measures.texts import phrase_pattern
 
 Detector = Callable[[str, str], bool]
@@ -48,14 +47,7 @@ def find_detector(name: str) -> Detector:
     Raises:
         UsageError: there is no such entry.
     """
-    module, _, function = KNOWN.get(name, name).partition(":")
-    try:
-        found: Detector = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"refusals: {name}: there is no such detector ({error})",
-            hint=f"known: {', '.join(KNOWN)}; or your own as module:function, (prompt, response) -> bool",
-        ) from error
+    found: Detector = find_function(name, KNOWN, "refusals:", "detector", "bool")
     return found
 
 
