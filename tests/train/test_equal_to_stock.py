@@ -110,7 +110,8 @@ def test_dpo_by_plain_logits(tiny_model: Path, tmp_path: Path, loss: PairLoss) -
 
     settings = {"learning_rate": 3e-3, "optim": "sgd", "loss_type": loss.value}
     stock = built(DPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings)
-    same_training(stock, built(SoftDPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings), within=1e-5)
+    within = 5e-6 if loss is PairLoss.SIGMOID else 1e-5  # the other losses and their slopes are larger
+    same_training(stock, built(SoftDPOTrainer, DPOConfig, tiny_model, ROWS, tmp_path, **settings), within=within)
 
 
 def test_dpo_with_an_adapter(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
