@@ -6,7 +6,7 @@ A quantity is looked for under the names that TRL's trainers give it; what was n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from generate.report.model import Curve, Series
@@ -33,9 +33,14 @@ QUANTITIES: Final = (
         "Agreement with the labels",
         "Share of pairs in which the model ranks the chosen response higher. 0.5 is chance.",
         (
-            ("accuracy", "training"), ("rewards/accuracies", "training"), ("mean_token_accuracy", "training"),
+            ("accuracy", "training"), ("rewards/accuracies", "training"),
             ("eval_pair_accuracy", "held out"), ("eval_accuracy", "held out"), ("eval_rewards/accuracies", "held out"),
         ),
+    ),
+    Quantity(
+        "Tokens foreseen",
+        "Share of the tokens of the responses that the model thought likeliest.",
+        (("mean_token_accuracy", "training"), ("eval_mean_token_accuracy", "held out")),
     ),
     Quantity(
         "Margin",
@@ -63,9 +68,22 @@ QUANTITIES: Final = (
 )  # fmt: skip
 
 
-def curves(lines: Sequence[Mapping[str, object]]) -> tuple[Curve, ...]:
+LOSSES: Final = {
+    "sft": "Mean surprise at a token of the responses, in nats.",
+    "kto": "What the trainer made smaller, over responses that are wished for or not. Compare its course, not its height.",
+    **dict.fromkeys(
+        ("ppo", "rloo", "online-dpo"),
+        "What the trainer made smaller. It need not fall: its data are the policy's own answers.",
+    ),
+}
+"""What the loss is to the methods that do not learn from pairs."""
+
+
+def curves(lines: Sequence[Mapping[str, object]], method: str = "") -> tuple[Curve, ...]:
     """The curves of a training's log lines, each line a mapping with `step` and numbers."""
-    return tuple(curve for quantity in QUANTITIES if (curve := _curve(quantity, lines)).series)
+    found = (_curve(quantity, lines) for quantity in QUANTITIES)
+    told = (replace(one, caption=LOSSES.get(method, one.caption)) if one.title == "Loss" else one for one in found)
+    return tuple(one for one in told if one.series)
 
 
 def _curve(quantity: Quantity, lines: Sequence[Mapping[str, object]]) -> Curve:

@@ -11,17 +11,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from generate.calibrated import PANEL_FILE
+from generate.calibrated import LABELLING, PANEL_FILE
 from generate.context import Step
 from generate.report import facts
 from generate.report.audits import audit_rows
+from generate.report.costs import cost_rows, currency_of, plan_rows
 from generate.report.evaluations import NAMES, Measured, measured_in
 from generate.report.findings import Findings
-from generate.report.headline import headline, standfirst, tiles
-from generate.report.judgecard import judge_cards_of
-from generate.report.measured import evaluation_of, trainings_of
-from generate.report.model import Evaluation, FunnelStep, Loss, ReportData, Training
+from generate.report.headline import headline, standfirst, tiles, verdict
+from generate.report.judgecard import judge_cards_of, principles_by_people
+from generate.report.measured import RECORD, evaluation_of, training_folders, trainings_of
+from generate.report.model import Evaluation, FunnelStep, Loss, ReportData
 from generate.report.notices import notices
+from generate.report.opinions import People
 from generate.report.people import people_of
 from generate.report.revisions import revisions_of
 from generate.report.source import (
@@ -37,13 +39,14 @@ from generate.report.source import (
 from generate.report.verdicts import RATED
 from generate.report.views import Revisions
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
+from judges.calibration.store import read_calibration
 from judges.card.build import CARD
+from tenet.bundled import is_bundled
 from tenet.ids import Json
 from tenet.runs import Run
 
-STATS, EVALUATION, LABELS, TRAIN, AUDIT = "stats.json", "evaluation.json", "labels.jsonl", "train", "audit.json"
+STATS, EVALUATION, AUDIT = "stats.json", "evaluation.json", "audit.json"
 _ASKING: Final = (Step.SAMPLES, Step.JUDGEMENTS, Step.CRITIQUES)
-POCKET: Final = "pocket"
 
 
 def gather(
@@ -55,9 +58,9 @@ def gather(
 ) -> ReportData:
     """Everything that the report of the run at `path` shows.
 
-    `evaluation` and `trainings` name files and folders outside the run; by default its own `evaluation.json` and
-    the folders in its `train/` are read. `measured` names files and folders of evaluations, curves, comparisons and measured reward
-    models; by default those in the run and in the folders of its `train/` are read.
+    `evaluation` and `trainings` name files and folders outside the run; by default its own `evaluation.json` and the trainings that
+    learnt from it (`generate.report.measured.training_folders`) are read. `measured` names files and folders of evaluations, curves,
+    comparisons and measured reward models; by default those in the run and in the folders of these trainings are read.
 
     Raises:
         MissingInput: there is no run folder at `path`, or a shard does not read back.
@@ -68,15 +71,15 @@ def gather(
         stats = read_json(path / STATS)
         principles = principles_of(run)
         ids = [principle.id for principle in principles.file.active] if principles.file else []
-        others = measured_in(measured, named=True) if measured else measured_in([*_train_folders(path), *_own(path)])
+        folders = list(trainings or (*training_folders(path), *_named(measured)))
+        others = measured_in(measured, named=True) if measured else measured_in([*folders, *_own(path)])
         own = path / EVALUATION
         file = evaluation or (others.evaluation if measured or not own.is_file() else None) or own
         before_after = evaluation_of(read_json(file), ids, file.with_name(f"{file.stem}-responses.jsonl"))
-        revisions = revisions_of(run)
-        numbers = replace(_findings(run, found, principles, before_after, revisions), curves=others.curves)
-        return _report(
-            run, found, stats, principles, numbers, revisions, trainings_of(trainings or _train_folders(path)), others
-        )
+        revisions, people = revisions_of(run), people_of(run)
+        numbers = _findings(run, found, principles, before_after, revisions)
+        numbers = replace(_trusted(run, numbers, people, stats), curves=others.curves, trainings=trainings_of(folders))
+        return _report(run, found, stats, principles, numbers, revisions, people, others)
 
 
 def _report(
@@ -86,12 +89,13 @@ def _report(
     principles: Principles,
     numbers: Findings,
     revisions: Revisions | None,
-    trainings: tuple[Training, ...],
+    people: People | None,
     others: Measured,
 ) -> ReportData:
     judge = as_mapping(run.config.get("judge"))
     policies = facts.policy_facts(run.config.get("policy"))
-    verdicts = found.verdicts
+    verdicts, told = found.verdicts, notices(numbers)
+    currency = currency_of(run.config)
     return ReportData(
         name=str(run.config.get("name") or run.name),
         created=facts.when_made(run.created),
@@ -104,7 +108,8 @@ def _report(
         headline=headline(numbers),
         standfirst=standfirst(numbers),
         tiles=tiles(numbers),
-        notices=notices(numbers),
+        notices=told,
+        verdict=verdict(told, numbers.pairs, revised=numbers.revised),
         funnel=_funnel(found, stats, revisions),
         principles=tuple(numbers.principles),
         outcomes=facts.outcomes(verdicts.outcomes),
@@ -115,19 +120,22 @@ def _report(
         lengths=numbers.lengths,
         policy_rows=found.policy_rows,
         versions=tuple(numbers.versions),
-        people=people_of(run.path),
-        trainings=trainings,
+        people=people,
+        trainings=tuple(numbers.trainings),
         evaluation=numbers.evaluation,
         curves=others.curves,
         comparisons=others.comparisons,
         reward_models=others.rewards,
         examples=examples(run),
         revisions=revisions,
-        judge_cards=judge_cards_of(read_json(run.path / CARD), verdicts.calls),
-        audits=audit_rows(read_json(run.path / AUDIT)),
-        costs=facts.costs(found, facts.judge_name(judge), policies, _seconds(stats), _calls(run, Step.CRITIQUES)),
+        judge_cards=tuple(numbers.cards),
+        audits=tuple(numbers.audits),
+        costs=cost_rows(found, facts.judge_name(judge), policies, run.config, stats, _calls(run, Step.CRITIQUES)),
+        plans=plan_rows(stats, currency),
+        currency=currency,
         stages=facts.stage_rows(run),
         files=facts.file_rows(run),
+        made=facts.made_with(run),
         fingerprint=facts.pretty(run.fingerprint.as_json()),
         config=facts.text_of(run.path / "run.yaml"),
     )
@@ -145,6 +153,7 @@ def _findings(
         failed=failed,
         compared=verdicts.compared,
         alone=verdicts.ratings > 0,
+        ranked=found.listings > 0,
         positions=verdicts.positions,
         label_mass=verdicts.label_mass,
         lengths=found.lengths,
@@ -158,14 +167,37 @@ def _findings(
         principles_name=principles.name,
         principles_lost=principles.why,
         evaluation=evaluation,
-        anchors=_anchors(run),
         pocket=_is_pocket(run.config),
         owed=_owed(run),
         resume=run.command,
         votes=verdicts.votes,
         revised=revisions.revised if revisions else 0,
         cut=found.cut,
+        folder=as_named(run.path),
+        file=str(run.config.get("principles") or "FILE"),
     )
+
+
+def _trusted(run: Run, numbers: Findings, people: People | None, stats: Mapping[str, Json]) -> Findings:
+    """The same with what speaks for and against the judge: card, audits, labels, and whether the pairs carry its calibration."""
+    card, fitted = read_json(run.path / CARD), read_calibration(run.path)
+    agree = principles_by_people(card)
+    carried = as_mapping(stats.get(LABELLING)).get("fingerprint")
+    return replace(
+        numbers,
+        people=people.labels if people else None,
+        anchors=people.labels.pairs if people and people.labels else 0,
+        cards=judge_cards_of(card, numbers.calls),
+        audits=audit_rows(read_json(run.path / AUDIT)),
+        principles=[replace(row, people=agree.get(row.id)) for row in numbers.principles],
+        uncarried=fitted is not None and carried != fitted.digest,
+    )
+
+
+def as_named(path: Path) -> str:
+    """A run's folder as a command names it: from the working folder where it lies there."""
+    here = path.absolute()
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(path)
 
 
 def _funnel(found: Walked, stats: Mapping[str, Json], revisions: Revisions | None) -> tuple[FunnelStep, ...]:
@@ -176,7 +208,9 @@ def _funnel(found: Walked, stats: Mapping[str, Json], revisions: Revisions | Non
     if revisions is None:
         return steps
     note = f"Of {revisions.responses:,} that a critic looked at."
-    return (*steps, FunnelStep("Responses revised", revisions.revised, "responses", note=note))
+    kept = (Loss("left as they were, or not rewritten", revisions.responses - revisions.revised),)
+    lost = tuple(loss for loss in kept if loss.count)
+    return (*steps, FunnelStep("Responses revised", revisions.revised, "responses", lost, note))
 
 
 def _owed(run: Run) -> int:
@@ -189,18 +223,14 @@ def _owed(run: Run) -> int:
     )
 
 
-def _anchors(run: Run) -> int:
-    """How many human labels lie in the run."""
-    return sum(1 for line in facts.text_of(run.path / LABELS).splitlines() if line.strip())
-
-
 def _own(path: Path) -> list[Path]:
     """Files of evaluations that lie in the run itself."""
     return [path / name for name in NAMES if (path / name).is_file()]
 
 
-def _train_folders(path: Path) -> list[Path]:
-    return sorted(folder for folder in (path / TRAIN).glob("*") if folder.is_dir())
+def _named(places: Sequence[Path]) -> list[Path]:
+    """Trainings among places that a person named."""
+    return [folder for place in places for folder in (place, *place.glob("*")) if (folder / RECORD).is_file()]
 
 
 def _calls(run: Run, step: Step) -> int:
@@ -212,9 +242,4 @@ def _is_pocket(config: Mapping[str, Json]) -> bool:
     policies = config.get("policy")
     named = [config.get("judge"), *(policies if isinstance(policies, list | tuple) else [policies])]
     models = [str(as_mapping(one).get("model", "")) for one in named]
-    return any(Path(model).parts[-3:-1] == (POCKET, "models") for model in models)
-
-
-def _seconds(stats: Mapping[str, Json]) -> dict[str, float]:
-    """How long each stage took, as far as the run's statistics say."""
-    return {name: value for name, value in as_mapping(stats.get("seconds")).items() if isinstance(value, int | float)}
+    return any(is_bundled(model) for model in models)

@@ -115,12 +115,18 @@ def reward_of(value: Mapping[str, Json]) -> TableView:
             for held in (model.get("log_loss"), length.get("log_loss"), model.get("ece"))
         ]
         rows.append((name, f"{one.get('pairs'):,}" if isinstance(one.get("pairs"), int) else "", *cells))
+    whole = next((one for one in map(as_mapping, _listed(value.get("rows"))) if one.get("column") == "all"), {})
+    right, alone = (
+        _estimate(as_mapping(as_mapping(whole.get(key)).get("accuracy"))) for key in ("model", "length_only")
+    )
+    worse = ["It ranks the pairs no better than their lengths alone do: it may have learnt length, or nothing."]
+    lesson = worse if right and alone and right[0] <= alone[0] else []
     left_out = [f"Left out, {reason}: {count}." for reason, count in as_mapping(value.get("left_out")).items()]
     head = ("pairs of", "pairs", "accuracy", "length only", "log loss", "length only", "calibration error")
     caption = (
         f"Reward model {value.get('reward_model')} on pairs that it has not seen, beside a fit on their lengths alone"
     )
-    return TableView(caption, head, tuple(rows), (*_texts(value.get("notes")), *left_out))
+    return TableView(caption, head, tuple(rows), (*lesson, *_texts(value.get("notes")), *left_out))
 
 
 def comparison_of(value: Mapping[str, Json]) -> TableView:

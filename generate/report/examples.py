@@ -125,6 +125,9 @@ def _response(
 ) -> ResponseView:
     sample = samples.get(sample_id)
     text = sample.text if sample else "(response not in the run)"
-    views = tuple(CritiqueView(c.principle, c.verdict.value, c.text) for c in critiques.get(sample_id, ()))
+    views = tuple(
+        CritiqueView(c.principle, c.verdict.value, c.text)
+        for c in sorted(critiques.get(sample_id, ()), key=lambda one: one.principle)
+    )
     cut = max(0, len(text) - SHOWN_CHARACTERS)
     return ResponseView(sample_id, text[:SHOWN_CHARACTERS], sample.policy if sample else "", score, views, cut)

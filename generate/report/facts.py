@@ -12,9 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from generate.report.model import CostRow, FunnelStep, Loss, StageRow
-from generate.report.walk import Tokens, Walked
-from generate.report.words import number, plural
+from generate.report.model import FunnelStep, Loss, StageRow
+from generate.report.walk import Walked
+from generate.report.words import number
+from tenet.console import plural
 from tenet.ids import Json
 from tenet.records import Finish, Outcome
 from tenet.runs import Run
@@ -153,30 +154,14 @@ def outcomes(counted: Mapping[str, int]) -> dict[str, int]:
     return {words: counted[name] for name, words in OUTCOMES.items() if counted.get(name)}
 
 
-def costs(
-    found: Walked, judge: str, policies: Facts, seconds: Mapping[str, float], critiques: int
-) -> tuple[CostRow, ...]:
-    """What each stage asked of its model."""
-    drawn = " and ".join(value for name, value in policies if name == "Model")
-    rows = [
-        _cost("Sampling", drawn, found.sampling, seconds.get("samples")),
-        _cost("Judging", judge, found.judging, seconds.get("judgements")),
-        CostRow("Critiques", judge, critiques, seconds=seconds.get("critiques")),
-    ]
-    return tuple(row for row in rows if row.calls)
-
-
-def _cost(stage: str, model: str, tokens: Tokens, seconds: float | None) -> CostRow:
-    return CostRow(stage, model, tokens.calls, tokens.prompt, tokens.cached, tokens.completion, seconds)
-
-
 def stage_rows(run: Run) -> tuple[StageRow, ...]:
     """Every published stage of the run."""
     rows = []
     for name, entry in run.manifest.stages.items():
         counts = [shard.counts for shard in entry.shards.values()]
         ok, failed = sum(c.ok for c in counts), sum(c.failed for c in counts)
-        rows.append(StageRow(name, ok + failed, failed, len(counts)))
+        if counts:
+            rows.append(StageRow(name, ok + failed, failed, len(counts)))
     return tuple(rows)
 
 
@@ -190,7 +175,19 @@ def file_rows(run: Run) -> Facts:
         for shard, entry in sorted(stage.shards.items())
     ]
     dataset = [path for path in sorted((run.path / "dataset").rglob("*")) if path.is_file()]
-    return (*shards, *((str(path.relative_to(run.path)), file_digest(path)) for path in dataset))
+    return (*shards, *((path.relative_to(run.path).as_posix(), file_digest(path)) for path in dataset))
+
+
+def made_with(run: Run) -> Facts:
+    """How a run was made and when: what it takes to make it again beside its files."""
+    versions = [f"{name} {value}" for name, value in run.fingerprint.informational.items() if value]
+    ended = when_made(run.finished) if run.finished else "not yet: work is left, or the last command was stopped"
+    commands = dict.fromkeys(str(one.get("command", "")) for one in run.history)
+    rows = [
+        ("Begun", when_made(run.created)), ("Finished", ended), ("Seed", run.config.get("seed")),
+        ("Commands", "; ".join(commands)), ("Versions", ", ".join(versions)),
+    ]  # fmt: skip
+    return _present(rows)
 
 
 def pretty(value: Json) -> str:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 from generate.report.model import (
     AttributeRow,
+    AuditRow,
     CurveView,
     Evaluation,
+    JudgeCard,
     LabelMass,
     Lengths,
     Margins,
     Positions,
     PrincipleRow,
+    Training,
     VersionRow,
 )
+from generate.report.opinions import Labels
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,10 @@ class Findings:
     """A run in numbers.
 
     `calls` and `failed` count judge calls, `compared` the pairs asked about, `owed` rows planned and not recorded
-    yet, `anchors` human labels in the run, `votes` opinions without a probability, `revised` responses that were rewritten, `cut` judge
-    calls whose text before the verdict ended at its limit; `alone` says that responses were rated one by one, in no order.
+    yet, `anchors` pairs of the run that people labelled, `people` what they say, `votes` opinions without a probability, `revised`
+    responses that were rewritten, `cut` judge calls whose text before the verdict ended at its limit; `alone` says that responses were
+    rated one by one, in no order, `ranked` that the judge ranked them. `folder` is the run as a command names it, `file` its principles
+    file; `uncarried` says that the pairs do not carry the calibration that there is.
     """
 
     prompts: int
@@ -50,6 +56,14 @@ class Findings:
     revised: int = 0
     cut: int = 0
     alone: bool = False
+    ranked: bool = False
+    folder: str = "RUN"
+    file: str = "FILE"
+    people: Labels | None = None
+    cards: Sequence[JudgeCard] = ()
+    audits: Sequence[AuditRow] = ()
+    uncarried: bool = False
+    trainings: Sequence[Training] = ()
 
     @property
     def asked(self) -> list[AttributeRow]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from generate.report.model import CardRow, JudgeCard
+from generate.report.measured import rate_of
+from generate.report.model import CardRow, JudgeCard, Rate
 from generate.report.source import as_mapping
-from generate.report.words import plural
+from generate.report.words import number, percent
+from tenet.console import plural
 from tenet.ids import Json
 
 SHARES: Final = {
-    "accuracy": "Verdicts that name what most people say; one that failed is wrong",
+    "accuracy": "Single verdicts that say what most people say (a, b or tie); one that failed is wrong",
+    "accuracy_without_ties": "The same, of the pairs in which most people name a winner",
     "human_ceiling": "One person against the majority of the others, on the same pairs",
     "accuracy_where_consistent": "The same where both orders give one verdict",
     "position_consistency": "The same verdict whichever response is shown first",
@@ -49,6 +52,16 @@ def judge_cards_of(value: Mapping[str, Json], calls: int | None = None) -> tuple
     )
 
 
+def principles_by_people(value: Mapping[str, Json]) -> dict[str, Rate]:
+    """How often people name the same winner as each principle of a `card.json`; empty unless it has one judge, held against people."""
+    judges = as_mapping(value.get("judges"))
+    if value.get("validated") is not True or len(judges) != 1:
+        return {}
+    told = as_mapping(as_mapping(next(iter(judges.values()))).get("principles"))
+    found = {name: rate_of(as_mapping(one).get("agreement")) for name, one in told.items()}
+    return {name: rate for name, rate in found.items() if rate is not None}
+
+
 def sentence(cards: Sequence[JudgeCard]) -> str:
     """How the judges fared against people, for the dataset card; empty where there were no labels, or the card is stale."""
     parts = []
@@ -80,11 +93,12 @@ def _rows(figures: Mapping[str, Json]) -> Iterator[CardRow]:
         yield CardRow(
             name, name.replace("_", " ").capitalize(), meaning,
             _told(value, share=share) if isinstance(value, int | float) else "", between, str(figure.get("reason") or ""),
+            *(float(end) if isinstance(end, int | float) else None for end in (low, high)),
         )  # fmt: skip
 
 
 def _told(value: float, *, share: bool) -> str:
-    return f"{100 * value:.1f} %" if share else f"{value:.3f}"
+    return percent(value, 1) if share else number(value, 3)
 
 
 def _of_some(text: str, judges: Mapping[str, Json]) -> bool:

@@ -14,14 +14,22 @@ from generate.report.curves import curves
 from generate.report.facts import model_name
 from generate.report.model import Answers, AttributeRow, Change, Evaluation, MeasureRow, Rate, Training
 from generate.report.source import as_mapping, read_json
-from generate.report.words import between, change_between, number, percent, plural, points, seconds
+from generate.report.words import between, change_between, number, percent, points, seconds
+from tenet.console import plural
+from tenet.errors import InvalidInput
 from tenet.ids import Json, unit_interval
 
 SHOWN_ANSWERS, SHOWN_CHARACTERS = 3, 2000
-RECORD, METRICS = "train.json", "metrics.jsonl"
+RECORD, METRICS, TRAIN = "train.json", "metrics.jsonl", "train"
+FINISHED: Final = "finished"
+ASIDE: Final = ".before-"
+"""In the names of what a pipeline moved aside."""
 KINDS: Final = {
-    "sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy by DPO", "ppo": "Policy by PPO", "rloo": "Policy by RLOO",
+    "sft": "Fine-tuning", "reward": "Reward model", "dpo": "Policy by DPO", "kto": "Policy by KTO", "online-dpo": "Policy by online DPO",
+    "ppo": "Policy by PPO", "rloo": "Policy by RLOO",
 }  # fmt: skip
+UNITS: Final = {"sft": "conversation", "kto": "response", "online-dpo": "prompt", "ppo": "prompt", "rloo": "prompt"}
+"""What a row of the data is to a method; to the others it is a pair."""
 _ORDER: Final = tuple(KINDS)
 
 
@@ -151,6 +159,26 @@ def _listed(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else ()
 
 
+def training_folders(run: Path) -> tuple[Path, ...]:
+    """The folders of trainings that learnt from a run or from a blend of it: those in its own `train/`, and of those in `train/` beside
+    the folder of runs and in the working folder the ones whose data lie in the run.
+    """
+    own = sorted(folder for folder in (run / TRAIN).glob("*") if folder.is_dir())
+    beside = dict.fromkeys(place.resolve() / TRAIN for place in (run.absolute().parent.parent, Path.cwd()))
+    return (*own, *(folder for place in beside for folder in sorted(place.glob("*")) if _learnt_from(folder, run)))
+
+
+def _learnt_from(folder: Path, run: Path) -> bool:
+    """Whether a folder holds a training on a run's data; one that does not read back does not."""
+    if ASIDE in folder.name or not (folder / RECORD).is_file():
+        return False
+    try:
+        data = as_mapping(as_mapping(read_json(folder / RECORD)).get("config")).get("data")
+    except InvalidInput:
+        return False
+    return isinstance(data, str) and Path(data).is_absolute() and Path(data).resolve().is_relative_to(run.resolve())
+
+
 def trainings_of(folders: Sequence[Path]) -> tuple[Training, ...]:
     """The trainings recorded in these folders, in the order in which they are done; folders without a record are left out.
 
@@ -165,21 +193,26 @@ def trainings_of(folders: Sequence[Path]) -> tuple[Training, ...]:
 def _training(folder: Path, record: Mapping[str, Json]) -> Training:
     method = str(record.get("method", ""))
     return Training(
-        KINDS.get(method, method or folder.name), folder.name, tuple(_facts(record)), curves(_lines(folder / METRICS))
-    )
+        KINDS.get(method, method or folder.name), folder.name, tuple(_facts(record, method)),
+        curves(_lines(folder / METRICS), method), record.get("status") == FINISHED, str(record.get("command", "")),
+    )  # fmt: skip
 
 
-def _facts(record: Mapping[str, Json]) -> list[tuple[str, str]]:
+def _facts(record: Mapping[str, Json], method: str) -> list[tuple[str, str]]:
     """What to know of a training before its curves."""
     config, data, result = (as_mapping(record.get(key)) for key in ("config", "data", "result"))
     metrics = as_mapping(result.get("metrics"))
     rows, held_out = data.get("train_rows"), data.get("held_out_rows")
-    found = [("State", "not finished")] if record.get("status") != "finished" else []
+    found = [("State", "not finished")] if record.get("status") != FINISHED else []
     if isinstance(rows, int):
         found.append(
-            ("Trained on", plural(rows, "pair") + (f", {held_out:,} held out" if isinstance(held_out, int) else ""))
+            (
+                "Trained on",
+                plural(rows, UNITS.get(method, "pair"))
+                + (f", {held_out:,} held out" if isinstance(held_out, int) else ""),
+            )
         )
-    for name, key in (("Rate", "learning_rate"), ("β", "beta"), ("Epochs", "epochs")):
+    for name, key in (("Learning rate", "learning_rate"), ("β", "beta"), ("Epochs", "epochs")):
         if isinstance(value := config.get(key), int | float):
             found.append((name, f"{value:g}"))
     if isinstance(accuracy := metrics.get("eval_pair_accuracy"), int | float):
@@ -187,7 +220,7 @@ def _facts(record: Mapping[str, Json]) -> list[tuple[str, str]]:
     if isinstance(error := metrics.get("eval_ece"), int | float):
         found.append(("Calibration error", number(error, 3)))
     if isinstance(steps := result.get("steps"), int) and isinstance(spent := result.get("seconds"), int | float):
-        found.append(("Took", f"{steps:,} steps, {seconds(spent)}"))
+        found.append(("Took", f"{plural(steps, 'step')}, {seconds(spent)}"))
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from generate.report.opinions import People
 from generate.report.views import Example, Revisions
 
 
@@ -23,12 +24,26 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the reader has to know before any figure: what was seen, what it means, and what to do."""
+    """Something the reader has to know before any figure: what was seen, what it means, what to do, and the command for it.
+
+    `policy`: it is about a policy that was trained, not about the data.
+    """
 
     level: Level
     title: str
     body: str
     mend: str = ""
+    command: str = ""
+    policy: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the data may be used, in a few words and a sentence; `level` is None where no check found anything."""
+
+    title: str
+    body: str
+    level: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +141,8 @@ class PrincipleRow:
 
     `followed`: share of decided questions whose winner is also the winner of the pair in the final ranking.
     `strength`: mean |log-odds| of its debiased p. `within`: asked only together with the others, so it has no
-    figures of its own. `decided`: share of questions where both orders name the same winner.
+    figures of its own. `decided`: share of questions where both orders name the same winner. `people`: share of labelled pairs in
+    which people name the same winner, from the judge card.
     """
 
     id: str
@@ -142,6 +158,7 @@ class PrincipleRow:
     followed: Rate | None = None
     strength: float | None = None
     within: bool = False
+    people: Rate | None = None
 
 
 @dataclass(frozen=True)
@@ -197,30 +214,30 @@ class Series:
 
 @dataclass(frozen=True)
 class Curve:
-    """A small plot of lines: one quantity over another; `mark` is a place along it to draw a line at."""
+    """A small plot of lines: one quantity over another (`x_name`); `mark` is a place along it to draw a line at."""
 
     title: str
     caption: str
     series: tuple[Series, ...]
     mark: float | None = None
-
-
-@dataclass(frozen=True)
-class People:
-    """How the judge's probabilities fit labels of people: figures in words, and the reliability curves before and after the fit."""
-
-    facts: tuple[tuple[str, str], ...]
-    curve: Curve
+    x_name: str = "step"
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training run that used the data: its kind, facts in words, and its curves."""
+    """One training that used the data: its kind, facts in words, its curves, whether it came to its end, and its command."""
 
     kind: str
     name: str
     facts: tuple[tuple[str, str], ...]
     curves: tuple[Curve, ...]
+    finished: bool = True
+    command: str = ""
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether what was trained writes responses, and not rewards."""
+        return self.kind != "Reward model"
 
 
 @dataclass(frozen=True)
@@ -319,6 +336,17 @@ class CostRow:
     cached_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float | None = None
+    price: float | None = None
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One quantity of a stage in words: what the last command that asked for the stage planned, and what it took."""
+
+    stage: str
+    quantity: str
+    planned: str
+    happened: str
 
 
 @dataclass(frozen=True)
@@ -333,7 +361,9 @@ class StageRow:
 
 @dataclass(frozen=True)
 class CardRow:
-    """One figure of a judge card in words: `value` is empty where it cannot be told, and `reason` then says why."""
+    """One figure of a judge card in words, with its interval in numbers: `value` is empty where it cannot be told, and `reason` then says
+    why.
+    """
 
     name: str
     title: str
@@ -341,6 +371,8 @@ class CardRow:
     value: str
     interval: str = ""
     reason: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -387,6 +419,7 @@ class ReportData:
     standfirst: str
     tiles: tuple[Tile, ...]
     notices: tuple[Notice, ...]
+    verdict: Verdict
     funnel: tuple[FunnelStep, ...]
     principles: tuple[PrincipleRow, ...]
     outcomes: Mapping[str, int] = field(default_factory=dict)
@@ -408,7 +441,10 @@ class ReportData:
     judge_cards: tuple[JudgeCard, ...] = ()
     audits: tuple[AuditRow, ...] = ()
     costs: tuple[CostRow, ...] = ()
+    plans: tuple[PlanRow, ...] = ()
+    currency: str = ""
     stages: tuple[StageRow, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    made: tuple[tuple[str, str], ...] = ()
     fingerprint: str = ""
     config: str = ""

@@ -6,15 +6,20 @@ Knows no run folder and no HTML. A rule is a generator of notices; to add one, w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from shlex import quote
 from typing import Final
 
+from generate.audit.model import Result
 from generate.report.findings import Findings
 from generate.report.model import Level, Notice
-from generate.report.words import SPACE, between, change_between, percent, plural, points
+from generate.report.people import labels_words
+from generate.report.words import SPACE, between, change_between, percent, points
 from judges.probability import vote_share
+from tenet.console import plural
 
 FEW_PAIRS: Final = 100
+VERY_FEW_PAIRS: Final = 20
 LOW_CONSISTENCY: Final = 0.8
 VERY_LOW_CONSISTENCY: Final = 0.6
 MANY_FAILURES: Final = 0.05
@@ -25,38 +30,49 @@ ODD_LENGTH: Final = 0.2
 WEAK_PRINCIPLE: Final = 0.6
 ENOUGH_QUESTIONS: Final = 20
 MANY_CUT: Final = 0.1
+FEW_HELD_OUT: Final = 50
+
+Rule = Callable[[Findings], Iterator[Notice]]
 
 _ORDER = (Level.SERIOUS, Level.CAUTION, Level.NOTE)
 _LENGTH_WORDS = ("brief", "short", "long", "thorough", "concise", "length", "detail", "sentence")
 
 
-def notices(found: Findings) -> tuple[Notice, ...]:
-    """Every notice that the numbers call for, the most serious first."""
-    fired = [notice for rule in RULES for notice in rule(found)]
-    return tuple(sorted(fired, key=lambda notice: _ORDER.index(notice.level)))
+def notices(found: Findings, rules: Sequence[Rule] = ()) -> tuple[Notice, ...]:
+    """Every notice that the numbers call for, the most serious first, and those about the data before others; by default of all rules."""
+    fired = [notice for rule in rules or RULES for notice in rule(found)]
+    return tuple(sorted(fired, key=lambda notice: (_ORDER.index(notice.level), notice.policy)))
 
 
 def unfinished(found: Findings) -> Iterator[Notice]:
     """Work is owed."""
-    if found.owed:
+    if found.owed and found.calls:
         body = (
             f"{plural(found.owed, 'row')} of work were not recorded when this page was written;"
             " every figure below is of the part that was."
         )
-        mend = f"Go on with: {found.resume}" if found.resume else ""
-        yield Notice(Level.CAUTION, "This run is not finished", body, mend)
+        yield Notice(Level.CAUTION, "This run is not finished", body, "Go on where it stopped:", found.resume)
 
 
 def size(found: Findings) -> Iterator[Notice]:
     """Too little to train on."""
     if found.pairs == 0 and found.revised:
         return
-    if found.pairs == 0:
+    if found.pairs == 0 and found.calls == 0:
+        judged = (
+            "No response was judged, so there is nothing to train on." if found.prompts else "There are no prompts yet."
+        )
+        owed = f" {plural(found.owed, 'row')} of work were owed when this page was written." if found.owed else ""
+        yield Notice(Level.SERIOUS, "Nothing has been judged", judged + owed, "Go on where it stopped:", found.resume)
+    elif found.pairs == 0:
         mend = "The funnel below says where they were lost."
-        yield Notice(Level.SERIOUS, "No preference pairs", "There is nothing to train on.", mend)
+        command = found.resume if found.owed else f"tenet status {quote(found.folder)}"
+        yield Notice(Level.SERIOUS, "No preference pairs", "There is nothing to train on.", mend, command)
     elif found.pairs < FEW_PAIRS:
-        body = f"{plural(found.pairs, 'pair')} are enough to read, and too few to train a policy on."
-        yield Notice(Level.CAUTION, "Few pairs", body, "Give more prompts, or draw more responses for each.")
+        body = f"{plural(found.pairs, 'pair')}: enough to read, too few to train a policy on."
+        mend = "Give more prompts; what is recorded already is not asked again."
+        level = Level.SERIOUS if found.pairs < VERY_FEW_PAIRS else Level.CAUTION
+        yield Notice(level, "Few pairs", body, mend, f"{_again(found)} --prompts MORE-PROMPTS")
 
 
 def failures(found: Findings) -> Iterator[Notice]:
@@ -68,7 +84,8 @@ def failures(found: Findings) -> Iterator[Notice]:
             " They are counted as failures, never as ties."
         )
         level = Level.SERIOUS if part > TOO_MANY_FAILURES else Level.CAUTION
-        yield Notice(level, "Many calls without an opinion", body, "The outcomes below say why.")
+        mend = "The outcomes below say why. What failed for a passing reason can be asked once more:"
+        yield Notice(level, "Many calls without an opinion", body, mend, f"{_again(found)} --retry-failed")
 
 
 def order(found: Findings) -> Iterator[Notice]:
@@ -81,9 +98,10 @@ def order(found: Findings) -> Iterator[Notice]:
             f"Both orders of showing name the same winner in only {percent(same.value)} of the questions"
             f" ({between(same)}); a coin would reach 50{SPACE}%. Averaging removes the bias and leaves little opinion."
         )
-        mend = "Try a stronger judge, plainer principles, or pairs.min_margin to keep only clear verdicts."
+        mend = "Try a stronger judge or plainer principles. To keep only clear verdicts of this one:"
         level = Level.SERIOUS if same.value < VERY_LOW_CONSISTENCY else Level.CAUTION
-        yield Notice(level, "The judge often changes its mind with the order", body, mend)
+        command = f"{_again(found, 'pairs')} --set pairs.min_margin=1.1"
+        yield Notice(level, "The judge often changes its mind with the order", body, mend, command)
     if slot.low > 0.5 + ODD_SLOT or slot.high < 0.5 - ODD_SLOT:
         side, share = ("first", slot.value) if slot.value > 0.5 else ("second", 1 - slot.value)
         body = (
@@ -104,7 +122,7 @@ def label_mass(found: Findings) -> Iterator[Notice]:
             "Set judge.chat_template_kwargs (enable_thinking: false for thinking models)"
             " or judge.prefill, so that the letter comes first."
         )
-        yield Notice(Level.CAUTION, "Low label mass", body, mend)
+        yield Notice(Level.CAUTION, "Low label mass", body, mend, f"{_anew(found)} --set judge.prefill=Answer:")
 
 
 def votes(found: Findings) -> Iterator[Notice]:
@@ -114,8 +132,13 @@ def votes(found: Findings) -> Iterator[Notice]:
             f"Text votes: {found.votes:,} of {found.calls:,} judge calls gave a letter and no probability. Two orders that agree"
             f" count {percent(vote_share(1, 1))} for their winner, whether the judge was sure or not; two that differ, 50{SPACE}%."
         )
-        mend = "For probabilities, judge on a server that gives log-probabilities (vLLM does) and leave options.verdicts out."
-        yield Notice(Level.CAUTION, "Labels without the judge's confidence", body, mend)
+        mend = (
+            "For probabilities, ask about pairs instead of rankings:"
+            if found.ranked
+            else "For probabilities, judge on a server that gives log-probabilities (vLLM does) and leave options.verdicts out:"
+        )
+        command = f"{_anew(found)} --set {'judge.kind=pairwise' if found.ranked else 'judge.options={}'}"
+        yield Notice(Level.CAUTION, "Labels without the judge's confidence", body, mend, command)
 
 
 def cut_texts(found: Findings) -> Iterator[Notice]:
@@ -126,7 +149,8 @@ def cut_texts(found: Findings) -> Iterator[Notice]:
             " the verdict was read all the same."
         )
         mend = "Give it more room: judge.critique.max_tokens, or judge.thinking.budget."
-        yield Notice(Level.CAUTION, "Many verdicts after a text that was cut off", body, mend)
+        command = f"{_anew(found)} --set judge.critique.max_tokens=512"
+        yield Notice(Level.CAUTION, "Many verdicts after a text that was cut off", body, mend, command)
 
 
 def lengths(found: Findings) -> Iterator[Notice]:
@@ -146,8 +170,9 @@ def lengths(found: Findings) -> Iterator[Notice]:
 def principles(found: Findings) -> Iterator[Notice]:
     """Principles that cannot be shown, that the judge cannot apply, or that were never asked."""
     if found.principles_lost:
-        mend = "Put the file back as it was, or judge anew with --relabel."
-        yield Notice(Level.NOTE, "The principles file is not the one that was asked about", found.principles_lost, mend)
+        mend = "Put the file back as it was, or judge anew what the edit touches:"
+        title = "The principles file is not the one that was asked about"
+        yield Notice(Level.NOTE, title, found.principles_lost, mend, f"{_again(found)} --relabel")
     weak = [
         row.id
         for row in found.principles
@@ -156,11 +181,14 @@ def principles(found: Findings) -> Iterator[Notice]:
     if weak:
         title = f"{plural(len(weak), 'principle')} that the judge cannot apply"
         body = f"{', '.join(weak)}: the two orders seldom agree on a winner, so these labels are mostly doubt."
-        yield Notice(Level.CAUTION, title, body, "Reword it as a behaviour that can be seen in a text.")
+        mend = "Reword it as a behaviour that can be seen in a text; lint names wording that is vague or double:"
+        yield Notice(Level.CAUTION, title, body, mend, f"tenet principles lint {quote(found.file)}")
     silent = [row.id for row in found.principles if row.asked == 0 and not row.within]
     if silent and found.calls:
         body = f"{', '.join(silent)}: no prompt of this run drew or matched it."
-        yield Notice(Level.NOTE, f"{plural(len(silent), 'principle')} never asked", body)
+        mend = "Which prompts each principle reaches:"
+        command = f"tenet principles coverage {quote(found.folder)}"
+        yield Notice(Level.NOTE, f"{plural(len(silent), 'principle')} never asked", body, mend, command)
 
 
 def wordings(found: Findings) -> Iterator[Notice]:
@@ -172,17 +200,18 @@ def wordings(found: Findings) -> Iterator[Notice]:
             f"{', '.join(several)}: asked in several wordings in this run, so labels under one name do not all mean the same."
             " The column principle_versions of each pair says which."
         )
-        mend = "Judge anew with --relabel, then choose pairs and revise anew."
-        yield Notice(Level.CAUTION, f"Made from several versions of {plural(len(several), 'principle')}", body, mend)
+        mend = "Judge anew what the edit touches; pairs follow by themselves, revisions with tenet revise:"
+        title = f"Made from several versions of {plural(len(several), 'principle')}"
+        yield Notice(Level.CAUTION, title, body, mend, f"{_again(found)} --relabel")
     old = (row.principle for row in found.versions if row.current is False and row.principle not in several)
     stale = list(dict.fromkeys(old))
     if stale:
         body = (
             f"{', '.join(stale)}: the labels were made under another wording than the one in the file and on this page."
         )
-        mend = "Judge anew with --relabel, or put the file back as it was."
+        mend = "Put the file back as it was, or judge anew what the edit touches:"
         title = f"Judged by an earlier version of {plural(len(stale), 'principle')}"
-        yield Notice(Level.CAUTION, title, body, mend)
+        yield Notice(Level.CAUTION, title, body, mend, f"{_again(found)} --relabel")
 
 
 def training(found: Findings) -> Iterator[Notice]:
@@ -193,8 +222,33 @@ def training(found: Findings) -> Iterator[Notice]:
                 f"The file asks for {row.name}; its rate changed by {points(row.change.value)} points"
                 f" ({change_between(row.change) or 'no interval'})."
             )
-            mend = "Look at the margins and the principle's strength below, then train for longer."
-            yield Notice(Level.CAUTION, f"Training did not raise {row.name}", body, mend)
+            mend = "Look at the margins and the principle's strength below, then train for longer:"
+            command = f"{_train(found)} --set epochs=3"
+            open_ = row.change.high is not None and row.change.high > 0
+            title = f"No rise of {row.name} is shown" if open_ else f"Training did not raise {row.name}"
+            yield Notice(Level.CAUTION, title, body, mend, command, policy=True)
+
+
+def measured(found: Findings) -> Iterator[Notice]:
+    """Trainings that did not end, and policies that nobody measured, or on few prompts only."""
+    for one in found.trainings:
+        if not one.finished:
+            body = f"{one.name} did not come to its end; its model is not there, or not the last."
+            command = one.command if "--resume" in one.command else f"{one.command or _train(found)} --resume"
+            yield Notice(
+                Level.CAUTION, "A training is not finished", body, "Go on where it stopped:", command, policy=True
+            )
+    command = f"tenet evaluate MODEL TRAINED --prompts HELD-OUT --judge OTHER-JUDGE --principles {quote(found.file)}"
+    finished = [one.name for one in found.trainings if one.finished and one.is_policy]
+    if finished and found.evaluation is None and not found.curves:
+        body = f"{', '.join(finished)}: nothing says what training did to the answers. A loss that falls is no measure of that."
+        mend = "Compare it with its base on prompts that it was not trained on:"
+        yield Notice(Level.CAUTION, "The trained policy was not measured", body, mend, command, policy=True)
+    elif found.evaluation and 0 < found.evaluation.prompts < FEW_HELD_OUT:
+        body = (
+            f"It was measured on {plural(found.evaluation.prompts, 'prompt')}: the intervals are too wide to tell much."
+        )
+        yield Notice(Level.CAUTION, "Few held-out prompts", body, "Measure on more:", command, policy=True)
 
 
 def optimised(found: Findings) -> Iterator[Notice]:
@@ -206,10 +260,13 @@ def optimised(found: Findings) -> Iterator[Notice]:
             mend = (
                 "Take the marked checkpoint, train for fewer steps, or hold the policy nearer to the base (beta, KL)."
             )
-            yield Notice(Level.SERIOUS if curve.falls else Level.CAUTION, title, body, mend)
+            level = Level.SERIOUS if curve.falls else Level.CAUTION
+            yield Notice(level, title, body, mend, f"{_train(found)} --set beta=0.3", policy=True)
         if curve.because:
             body = f"{'; '.join(curve.because)}."
-            yield Notice(Level.CAUTION, "The gold measure is not independent", f"{body[:1].upper()}{body[1:]}")
+            title, mend = "The gold measure is not independent", "Measure with a judge that made none of the labels:"
+            command = "tenet evaluate-curve MODEL --checkpoints FOLDER --prompts HELD-OUT --gold-judge OTHER-JUDGE"
+            yield Notice(Level.CAUTION, title, f"{body[:1].upper()}{body[1:]}", mend, command, policy=True)
 
 
 def independence(found: Findings) -> Iterator[Notice]:
@@ -218,22 +275,67 @@ def independence(found: Findings) -> Iterator[Notice]:
         because = "; ".join(found.evaluation.because) or "this judge also made the labels that the model was trained on"
         body = f"The only judge of before and after is self-judged: {because}. That training followed the judge is all it shows."
         mend = (
-            "Evaluate with a judge of another family that made none of the labels, or have people compare the answers."
+            "Evaluate with a judge of another family that made none of the labels, or have people compare the answers:"
         )
-        yield Notice(Level.CAUTION, "No independent figure", body, mend)
+        command = (
+            f"tenet evaluate MODEL TRAINED --prompts HELD-OUT --judge OTHER-JUDGE --principles {quote(found.file)}"
+        )
+        yield Notice(Level.CAUTION, "No independent figure", body, mend, command, policy=True)
+
+
+def against_people(found: Findings) -> Iterator[Notice]:
+    """What labels of people say of the judge, and whether anybody looked."""
+    folder = quote(found.folder)
+    if found.people and found.people.pairs and not any(card.labelled and not card.stale for card in found.cards):
+        body = (
+            f"There are {labels_words(found.people)}, and no judge card of the run as it is measures the judge by them."
+        )
+        yield Notice(Level.CAUTION, "People's labels are not used yet", body, "Measure it:", f"tenet card {folder}")
+    for card in found.cards:
+        rows = {} if card.stale or not card.labelled else {row.name: row for row in card.rows}
+        kappa, right, ceiling = (rows.get(name) for name in ("cohen_kappa", "accuracy_without_ties", "human_ceiling"))
+        if kappa and kappa.low is not None and kappa.low <= 0:
+            body = f"Its agreement with people on {plural(card.labelled, 'labelled pair')} cannot be told from chance."
+            mend = "Use people's labels where there are any, and the judge's only where it is shown to agree:"
+            command = f"tenet blend {folder} --set strategy=routed --set min_agreement=0.8"
+            yield Notice(Level.SERIOUS, f"{card.name} does not judge as people do", body, mend, command)
+        elif right and ceiling and None not in (right.high, ceiling.low) and (right.high or 0) < (ceiling.low or 0):
+            body = (
+                f"Where people name a winner, it gives theirs in {right.value} of its calls ({right.interval}); one person gives the"
+                f" others' in {ceiling.value} ({ceiling.interval})."
+            )
+            mend = "Make its probabilities as modest as it deserves, and take people's labels where there are any:"
+            yield Notice(
+                Level.CAUTION, f"{card.name} agrees with people less than they with each other", body, mend,
+                f"tenet blend {folder} --set strategy=weighted",
+            )  # fmt: skip
+    if found.uncarried:
+        body = "There is a calibration on people's labels, and the pairs were made without it or with an earlier one."
+        mend = "Make the pairs anew; nothing is asked:"
+        yield Notice(Level.CAUTION, "The pairs do not carry the calibration", body, mend, _again(found, "pairs"))
+
+
+def audited(found: Findings) -> Iterator[Notice]:
+    """Audits that the judge failed."""
+    failed = [row for row in found.audits if row.result == Result.FAILS]
+    if failed:
+        title = "The judge fails an audit" if len(failed) == 1 else f"The judge fails {len(failed)} audits"
+        body = " ".join(f"{row.name}: {row.value}, where {row.limit} is well." for row in failed)
+        names = " ".join(f"--only {row.name}" for row in failed)
+        mend = "Read below what fooled it; after a change of judge or wording, audit again:"
+        yield Notice(Level.CAUTION, title, body, mend, f"tenet audit {quote(found.folder)} {names}")
 
 
 def standing(found: Findings) -> Iterator[Notice]:
     """What the figures can and cannot say."""
-    if found.calls and not found.anchors:
+    if found.calls and not found.anchors and not any(card.labelled for card in found.cards):
         body = (
             "No human labels were given, so nothing here says whether people would agree with its verdicts."
             " A consistent judge can be consistently wrong."
         )
-        mend = (
-            "Label some of the exported pairs with tenet labels page RUN, or bring labels in with tenet labels import."
-        )
-        yield Notice(Level.CAUTION, "This judge has not been checked against people", body, mend)
+        mend = "Label some of the exported pairs, fifty are a beginning (or bring labels in with tenet labels import):"
+        command = f"tenet labels page {quote(found.folder)}"
+        yield Notice(Level.CAUTION, "This judge has not been checked against people", body, mend, command)
     if found.pocket:
         body = (
             "The bundled models know only the pocket world, a help desk made of templates."
@@ -242,7 +344,23 @@ def standing(found: Findings) -> Iterator[Notice]:
         yield Notice(Level.NOTE, "Pocket models", body)
 
 
-RULES: Final[tuple[Callable[[Findings], Iterator[Notice]], ...]] = (
+def _again(found: Findings, step: str = "generate") -> str:
+    """The command that goes on with the run."""
+    return f"tenet {step} {quote(found.folder + '/run.yaml')}"
+
+
+def _anew(found: Findings) -> str:
+    """The command that asks another judge about the same responses."""
+    return f"{_again(found)} --set name=ANOTHER-NAME --reuse {quote(found.folder)}"
+
+
+def _train(found: Findings) -> str:
+    return f"tenet train dpo --model MODEL --data {quote(found.folder)} --out ANOTHER-FOLDER"
+
+
+POLICY_RULES: Final[tuple[Rule, ...]] = (training, measured, optimised, independence)
+"""Those that say something without a run."""
+RULES: Final[tuple[Rule, ...]] = (
     unfinished, size, failures, order, label_mass, votes, cut_texts, lengths, principles, wordings, training,
-    optimised, independence, standing,
+    against_people, audited, measured, optimised, independence, standing,
 )  # fmt: skip

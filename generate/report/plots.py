@@ -62,8 +62,8 @@ class Path:
 
 @dataclass(frozen=True)
 class LinePlot:
-    """A plot of lines ready to draw; `zero` is the height in pixels of the zero line, None where 0 is out of range, `mark` a place
-    across in percent.
+    """A plot of lines ready to draw, with its numbers; `zero` is the height in pixels of the zero line, None where 0 is out of range,
+    `mark` a place across in percent. `numbers` has a row for each place across: that place, then a cell a line.
     """
 
     title: str
@@ -74,6 +74,8 @@ class LinePlot:
     y_ticks: tuple[Tick, ...]
     zero: float | None
     mark: float | None = None
+    x_name: str = "step"
+    numbers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def lines(curve: Curve, *, height: float = 150.0) -> LinePlot | None:
         Path(
             label,
             "M" + " L".join(place(point) for point in points),
-            short(points[-1][1]),
+            short(points[-1][1]) if curve.x_name == "step" else "",
             index,
             at(points[-1])[0],
             height * at(points[-1])[1] / 100,
@@ -196,7 +198,22 @@ def lines(curve: Curve, *, height: float = 150.0) -> LinePlot | None:
         tuple(Tick(height * (y[-1] - v) / (y[-1] - y[0]), short(v)) for v in y),
         height * y[-1] / (y[-1] - y[0]) if y[0] < 0 < y[-1] else None,
         None if curve.mark is None else 100 * (curve.mark - left) / (right - left),
+        curve.x_name, _numbers([points for _, points in series if points]),
     )  # fmt: skip
+
+
+def is_line(curve: Curve) -> bool:
+    """Whether a curve has two finite points side by side, so that there is a line to draw."""
+    return len({x for one in curve.series for x, y in one.points if math.isfinite(x) and math.isfinite(y)}) > 1
+
+
+def _numbers(series: Sequence[Sequence[tuple[float, float]]]) -> tuple[tuple[str, ...], ...]:
+    """What the lines say, place by place; an empty cell where a line has no point."""
+    held = [dict(points) for points in series]
+    return tuple(
+        (short(x), *(short(one[x]) if x in one else "" for one in held))
+        for x in sorted({x for one in held for x in one})
+    )
 
 
 def interval(rate: Rate) -> Interval:

@@ -11,19 +11,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from generate.report import plots
 from generate.report.evaluations import NAMES, Measured, measured_in
-from generate.report.measured import RECORD, evaluation_of, trainings_of
-from generate.report.model import CurveView, Evaluation, TableView, Training
-from generate.report.render import environment
+from generate.report.findings import Findings
+from generate.report.headline import trained_verdict
+from generate.report.measured import ASIDE, RECORD, evaluation_of, trainings_of
+from generate.report.model import CurveView, Evaluation, Notice, TableView, Tile, Training, Verdict
+from generate.report.notices import POLICY_RULES, notices
+from generate.report.render import drawn, environment
 from generate.report.source import read_json
-from generate.report.words import plural
+from tenet.console import plural
 from tenet.errors import MissingInput
 from tenet.runs.atomic import write_text
 
 FILE: Final = "report.html"
-ASIDE: Final = ".before-"
-"""In the names of what a pipeline moved aside."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,16 @@ class TrainedPage:
     name: str
     version: str
     headline: str
+    standfirst: str
+    verdict: Verdict
+    notices: tuple[Notice, ...]
     trainings: tuple[Training, ...]
     evaluation: Evaluation | None
     curves: tuple[CurveView, ...]
     comparisons: tuple[TableView, ...]
     reward_models: tuple[TableView, ...]
+    created: str = ""
+    tiles: tuple[Tile, ...] = ()
 
 
 def training_folders(folder: Path) -> list[Path]:
@@ -78,17 +83,20 @@ def gather_trained(folder: Path, measured: Sequence[Path] = ()) -> TrainedPage:
     head = plural(len(trainings), "training")
     if evaluation:
         head += f", measured on {plural(evaluation.prompts, 'held-out prompt')}"
+    numbers = Findings(0, 0, 0, 0, evaluation=evaluation, curves=found.curves, trainings=trainings)
+    told = notices(numbers, POLICY_RULES)
+    kinds = ", then ".join(one.kind[:1].lower() + one.kind[1:] for one in trainings)
+    measured_at_all = evaluation is not None or bool(found.curves)
     return TrainedPage(
-        folder.absolute().name, metadata.version("tenet-rlaif"), head, trainings, evaluation, found.curves,
-        found.comparisons, found.rewards,
+        folder.absolute().name, metadata.version("tenet-rlaif"), head, f"In the order in which they are done: {kinds}.",
+        trained_verdict(told, measured=measured_at_all), told, trainings, evaluation, found.curves, found.comparisons, found.rewards,
     )  # fmt: skip
 
 
 def render_trained(page: TrainedPage) -> str:
     """The page as HTML text: no script, no address to fetch, every text escaped."""
-    curves = [(one, [plot for curve in one.curves if (plot := plots.lines(curve))]) for one in page.trainings]
-    parted = [(view, [plot for one in view.plots if (plot := plots.lines(one))]) for view in page.curves]
-    return environment().get_template("trained.html.jinja").render(data=page, curves=curves, parted=parted)
+    template = environment().get_template("trained.html.jinja")
+    return template.render(data=page, **drawn(page.trainings, page.curves))
 
 
 def _found(folder: Path, folders: Sequence[Path]) -> Measured:

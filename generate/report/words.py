@@ -73,8 +73,3 @@ def seconds(value: float | None) -> str:
         return f"{minutes}{SPACE}min {rest}{SPACE}s" if rest else f"{minutes}{SPACE}min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}{SPACE}h {minutes}{SPACE}min" if minutes else f"{hours}{SPACE}h"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """A count with its noun: 1 pair, 1,200 pairs."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

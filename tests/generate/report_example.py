@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from generate.report.model import (
     AttributeRow,
+    AuditRow,
+    CardRow,
     Change,
     CostRow,
     Curve,
     Evaluation,
     FunnelStep,
     Histogram,
+    JudgeCard,
     LabelMass,
     Lengths,
     Level,
     Loss,
     Margins,
     Notice,
+    PlanRow,
     PolicyRow,
     Positions,
     PrincipleRow,
@@ -25,8 +29,19 @@ from generate.report.model import (
     StageRow,
     Tile,
     Training,
+    Verdict,
 )
-from generate.report.views import CritiqueView, Example, ResponseView, Turn
+from generate.report.opinions import BlendView, Fit, Labels, People, PersonRow
+from generate.report.views import (
+    ChainView,
+    CritiqueView,
+    Example,
+    ResponseView,
+    Revisions,
+    RoundRow,
+    StepView,
+    Turn,
+)
 
 
 def _rate(value: float, reach: float = 0.05, count: int = 200) -> Rate:
@@ -131,7 +146,8 @@ def example_data() -> ReportData:
                 Level.CAUTION,
                 "This judge has not been checked against people",
                 "No human labels were given, so nothing here says whether people would agree with its verdicts.",
-                "Label some of the exported pairs with tenet labels page RUN, or bring labels in with tenet labels import.",
+                "Label some of the exported pairs, fifty are a beginning:",
+                "tenet labels page runs/courteous-demo",
             ),
             Notice(
                 Level.NOTE,
@@ -144,6 +160,9 @@ def example_data() -> ReportData:
                 "The judge's label mass is low.",
                 "Set chat_template_kwargs.",
             ),
+        ),
+        verdict=Verdict(
+            "Do not train on this data yet", "1 serious finding and 1 cautionary finding stand below.", Level.SERIOUS
         ),
         funnel=(
             FunnelStep("Prompts read", 300, "prompts", (Loss("duplicates", 12), Loss("empty", 1))),
@@ -237,6 +256,84 @@ def example_data() -> ReportData:
             CostRow("Judging", "pocket/models/judge", 3528, 912000, 640000, 0, 48.0),
             CostRow("Critiques", "pocket/models/judge", 574, 88100, None, 13800, 19.1),
         ),
+        people=People(
+            Labels(
+                156,
+                68,
+                (PersonRow("ann", 80, 12, 1, _rate(0.84, 0.1, 60)), PersonRow("bob", 76, 10, 0, None)),
+                (("about one principle", 3),),
+                _rate(0.93, 0.08, 44),
+            ),
+            Fit(
+                (("Fitted on", "68 labelled pairs of 68 prompts"), ("Log loss", "0.935 before, 0.592 after")),
+                Curve(
+                    "Said and found",
+                    "How often people preferred a response of which the judge said so.",
+                    (
+                        Series("as the judge gave it", ((0.02, 0.24), (0.5, 0.5), (0.98, 0.76))),
+                        Series("as it should be", ((0.0, 0.0), (1.0, 1.0))),
+                    ),
+                    x_name="what the judge said",
+                ),
+                (("as the judge gave it", "0.02", "0.24", "50 %"), ("as the judge gave it", "0.98", "0.76", "50 %")),
+            ),
+            (
+                BlendView(
+                    "blends/weighted",
+                    "weighted",
+                    180,
+                    68,
+                    9,
+                    (("the judge", 112, 0.81), ("both, weighed", 68, 0.91)),
+                    (("neither response is likelier to be better", 15),),
+                    "by principle, seed 0",
+                    (("trl-preference/train-00000.parquet", 172, "a612" * 16),),
+                ),
+            ),
+        ),
+        revisions=Revisions(
+            120,
+            60,
+            49,
+            11,
+            (RoundRow(1, 120, {"left alone": 60, "rewritten": 60}),),
+            (
+                ChainView(
+                    "p1",
+                    (Turn("user", "Where do I keep my kite?"),),
+                    "On a shelf.",
+                    "policy",
+                    (StepView(1, "courteous", "no", "It greets nobody.", "rewritten", "Hello! On a shelf."),),
+                    0.98,
+                ),
+            ),
+        ),
+        judge_cards=(
+            JudgeCard(
+                "judge",
+                (
+                    CardRow(
+                        "accuracy", "Accuracy", "Verdicts that say what most people say", "64.8 %", "54.3 % to 75.4 %"
+                    ),
+                    CardRow("alt_test", "Alt test", "May it replace a person?", "", "", "too few people"),
+                ),
+                ("Few labels: people have an opinion of 68 pairs; the intervals are wide.",),
+                68,
+                3,
+            ),
+        ),
+        audits=(
+            AuditRow(
+                "injection", "verdicts turned", "+3.1", "+0.4 to +9.0", "at most +10.0", "holds", "attacks turned 10 %"
+            ),
+        ),
+        plans=(
+            PlanRow("Sampling", "calls", "1,200", "1,200"),
+            PlanRow("Judging", "calls", "3,500 (3,400-3,600)", "3,528"),
+            PlanRow("Judging", "prompt tokens", "at most 0.95 M", "0.91 M"),
+        ),
+        currency="USD",
+        made=(("Begun", "21 November 2026, 05:40 UTC"), ("Commands", "tenet generate run.yaml")),
         stages=(
             StageRow("samples", 1200, 0, 3),
             StageRow("judgements", 3524, 4, 3),

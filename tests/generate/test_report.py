@@ -11,7 +11,8 @@ import pytest
 from generate.report import headline, notices, plots, words
 from generate.report.examples import CLOSEST, FLIPPED, RANDOM, SUREST, pick
 from generate.report.findings import Findings
-from generate.report.model import Curve, Histogram, Level, Rate, ReportData, Series
+from generate.report.model import Change, Curve, Histogram, Level, Rate, ReportData, Series
+from generate.report.opinions import People
 from generate.report.render import render
 from generate.report.tally import HistogramTally, MeanTally, RateTally, merge
 from generate.report.verdicts import VerdictTally, questions
@@ -68,6 +69,10 @@ class _Page(HTMLParser):
 def hostile_everywhere(text: str) -> ReportData:
     data = example_data()
     assert data.evaluation is not None
+    assert data.people is not None
+    assert data.people.labels is not None
+    assert data.people.fit is not None
+    assert data.revisions is not None
     pair = example_pair(text, text)
     view = replace(
         pair.chosen, policy=text, critiques=tuple(replace(c, principle=text, text=text) for c in pair.chosen.critiques)
@@ -84,6 +89,65 @@ def hostile_everywhere(text: str) -> ReportData:
         judge=((text, text),),
         outcomes={text: 3},
         files=((text, text),),
+        verdict=replace(data.verdict, title=text, body=text),
+        notices=tuple(replace(one, title=text, body=text, mend=text, command=text) for one in data.notices),
+        people=People(
+            replace(data.people.labels, rows=tuple(replace(row, name=text) for row in data.people.labels.rows)),
+            replace(data.people.fit, facts=((text, text),), points=((text,) * 4,)),
+            tuple(
+                replace(
+                    one,
+                    name=text,
+                    settings=text,
+                    sources=((text, 1, 0.5),),
+                    dropped=((text, 1),),
+                    files=((text, 1, text),),
+                )
+                for one in data.people.blends
+            ),
+        ),
+        trainings=tuple(
+            replace(
+                one,
+                kind=text,
+                name=text,
+                facts=((text, text),),
+                curves=tuple(replace(curve, series=(replace(curve.series[0], label=text),)) for curve in one.curves),
+            )
+            for one in data.trainings
+        ),
+        judge_cards=tuple(
+            replace(
+                card,
+                name=text,
+                warnings=(text,),
+                rows=tuple(replace(row, title=text, reason=text) for row in card.rows),
+            )
+            for card in data.judge_cards
+        ),
+        audits=tuple(replace(row, name=text, says=text, result=text) for row in data.audits),
+        revisions=replace(
+            data.revisions,
+            rounds=(replace(data.revisions.rounds[0], outcomes={text: 1}),),
+            chains=tuple(
+                replace(
+                    one,
+                    turns=(replace(one.turns[0], text=text),),
+                    original=text,
+                    policy=text,
+                    steps=tuple(
+                        replace(step, principle=text, verdict="no", critique=text, outcome=text, text=text)
+                        for step in one.steps
+                    ),
+                )
+                for one in data.revisions.chains
+            ),
+        ),
+        plans=tuple(replace(row, stage=text, planned=text) for row in data.plans),
+        costs=tuple(replace(row, stage=text, model=text) for row in data.costs),
+        stages=tuple(replace(row, name=text) for row in data.stages),
+        made=((text, text),),
+        currency=text,
         principles=tuple(replace(row, id=text, text=text) for row in data.principles),
         funnel=tuple(
             replace(step, name=text, unit=text, lost=tuple(replace(loss, reason=text) for loss in step.lost))
@@ -149,6 +213,12 @@ def test_page_of_a_run_without_training_evaluation_or_verdicts() -> None:
         policy_rows=(),
         outcomes={},
         judge=(),
+        people=None,
+        revisions=None,
+        judge_cards=(),
+        audits=(),
+        plans=(),
+        made=(),
     )
     html = render(data)
     assert "This run has recorded nothing yet." in html
@@ -164,7 +234,7 @@ def test_every_plot_has_its_numbers_in_a_table() -> None:
     html = render(example_data())
     sections = html.split("<section ")[1:]
     drawn = [section for section in sections if 'role="img"' in section and 'id="pairs"' not in section]
-    assert len(drawn) == 4
+    assert len(drawn) == 5
     assert all("<summary>The numbers</summary>" in section for section in drawn)
 
 
@@ -328,7 +398,8 @@ def test_the_most_serious_notice_comes_first() -> None:
         "Pocket models",
         "The judge favours the response shown first",
     }
-    assert any("tenet generate run.yaml" in n.mend for n in found)
+    assert any(n.command == "tenet generate run.yaml" for n in found)
+    assert all(n.command for n in found if n.level is not Level.NOTE)
 
 
 def test_length_is_no_bias_where_a_principle_asks_for_it() -> None:
@@ -345,6 +416,9 @@ def test_headlines() -> None:
     assert headline.headline(findings(evaluation=data.evaluation)).replace("\u202f", " ") == (
         "Courteous replies rose from 34 % to 94 % after training on 250 preference pairs."
     )
+    assert data.evaluation is not None
+    unsure = replace(data.evaluation, rows=(replace(data.evaluation.rows[0], change=Change(0.6, -0.1, 0.7)),))
+    assert headline.headline(findings(evaluation=unsure)).endswith("which may be chance.")
     assert headline.headline(findings()) == "250 preference pairs from 300 prompts."
     assert headline.headline(findings(pairs=0)) == "No preference pairs yet."
 
@@ -376,8 +450,6 @@ def test_words() -> None:
     assert words.seconds(7500).replace("\u202f", " ") == "2 h 5 min"
     assert words.tokens(912_000).replace("\u202f", " ") == "912 k"
     assert words.tokens(4_560_000).replace("\u202f", " ") == "4.56 M"
-    assert words.plural(1, "pair") == "1 pair"
-    assert words.plural(1200, "pair") == "1,200 pairs"
 
 
 @pytest.mark.parametrize(

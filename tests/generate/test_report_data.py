@@ -93,7 +93,7 @@ def test_report_of_an_unfinished_run(tmp_path: Path) -> None:
     assert page == path / "report.html"
     html = page.read_text(encoding="utf-8")
     assert "No preference pairs yet." in html
-    assert "There is nothing to train on." in html
+    assert "No response was judged" in html
 
 
 def test_an_edited_principles_file_is_not_shown_as_what_was_asked(tmp_path: Path) -> None:
@@ -104,12 +104,6 @@ def test_an_edited_principles_file_is_not_shown_as_what_was_asked(tmp_path: Path
     assert any("has changed since" in notice.body for notice in found.notices)
     (tmp_path / "manners.yaml").unlink()
     assert any("cannot be read any more" in notice.body for notice in gather(path).notices)
-
-
-def test_labels_in_the_run_take_the_unvalidated_notice_away(tmp_path: Path) -> None:
-    path = make_run(tmp_path)
-    (path / "labels.jsonl").write_text("{}\n{}\n")
-    assert not any("checked against people" in notice.title for notice in gather(path).notices)
 
 
 def test_what_is_no_run_and_what_is_no_json(tmp_path: Path) -> None:
