@@ -45,13 +45,13 @@ def trl_arguments(config: TrainConfig, checkpoints: Path, *, cpu: bool, precisio
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "trust_remote_code": config.trust_remote_code,
-        "model_init_kwargs": _model_arguments(config) or None,
+        "model_init_kwargs": _model_arguments(config),
     }
 
 
 def _model_arguments(config: TrainConfig) -> dict[str, Any]:
-    """What the model is loaded with: its revision, 4 or 8 bits for QLoRA, FlashAttention for joined sequences."""
-    found: dict[str, Any] = {"revision": config.revision} if config.revision else {}
+    """What the model is loaded with: no pickles, its revision, 4 or 8 bits for QLoRA, FlashAttention for joined sequences."""
+    found: dict[str, Any] = {"use_safetensors": True, **({"revision": config.revision} if config.revision else {})}
     if config.lora is not None and config.lora.quantise is not None:
         found["quantization_config"] = quantisation(config.lora)
     if isinstance(config, SftConfig) and (config.packing or config.padding_free):

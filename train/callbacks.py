@@ -43,7 +43,7 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
             return
         head = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 4)}
         line = {**head, "seconds": round(time.monotonic() - self._began, 2), **numbers}
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(line) + "\n")
 
 
@@ -63,7 +63,7 @@ def forget_after(path: Path, step: int) -> None:
         return
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8", newline="\n")
 
 
 class ProgressLine(TrainerCallback):  # type: ignore[misc]

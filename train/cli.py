@@ -217,7 +217,7 @@ def evaluate(overrides: tuple[str, ...], as_json: bool, trained: tuple[str, ...]
     \b
     Examples:
       tenet evaluate MODEL train/polite --prompts held-out.jsonl --judge JUDGE --principles helpfulness
-      tenet evaluate pocket/models/policy train/dpo --prompts held-out.jsonl --oracle pocket --json
+      tenet evaluate pocket/policy train/dpo --prompts held-out.jsonl --oracle pocket --json
       tenet evaluate MODEL train/human-000 train/human-050 train/human-100 --prompts held-out.jsonl --oracle pocket
     """
     from tenet.config import make_config

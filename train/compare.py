@@ -15,11 +15,14 @@ from typing import Final
 
 from tenet.console import Console
 from tenet.errors import UsageError
+from tenet.hub import require
 from tenet.ids import Json
 from tenet.runs import atomic
 from train.evaluate import evaluate
+from train.hubids import evaluation_ids
 from train.intervals import Estimate
 from train.measures.model import EvaluateConfig, Evaluation, Side
+from train.show import answers_each
 
 FILE: Final = "comparison.json"
 PLOT: Final = "comparison.svg"
@@ -88,6 +91,7 @@ def compare_models(configs: Sequence[EvaluateConfig], folder: Path, *, console: 
         InvalidInput, MissingInput, UsageError, JudgeUnfit, TooManyFailures: see `train.evaluate.evaluate`.
         StorageFailed: the disk is full or not writable.
     """
+    require(name for config in configs for name in evaluation_ids(config))
     base: Side | None = None
     evaluations = []
     for config in configs:
@@ -144,7 +148,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         if all(one.divergence for one in comparison.evaluations):
             kls = [one.divergence.k1.value for one in comparison.evaluations if one.divergence]
             rows.append(["KL to the base, nats an answer", "0", *(f"{kl:.1f}" for kl in kls)])
-        title = f"{len(first.prompts.prompts):,} prompts, {first.config.samples} answers each"
+        title = f"{len(first.prompts.prompts):,} prompts, {answers_each(first.config.samples)}"
         if not first.attributes and all(one.headline is None for one in comparison.evaluations):
             title += "; NO INDEPENDENT FIGURE: the only judge is self-judged"
         console.table(["", "base", *comparison.names], rows, title=title)

@@ -9,107 +9,65 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
-from tenet.config import AtLeast, Between, Complaint, ModelRef, MoreThan, Shape, as_json, make_config
+from tenet.config import AtLeast, Between, Complaint, ModelRef, as_json, make_config
 from tenet.ids import Json
+from train.choices import (
+    Count,
+    Device,
+    Labels,
+    LoraConfig,
+    Margin,
+    Method,
+    Name,
+    NotNegative,
+    PairLoss,
+    Positive,
+    Precision,
+    SaveDtype,
+    Schedule,
+    Share,
+)
 from train.judged import FunctionReward, JudgedBy, JudgeReward
 
-Count = Annotated[int, AtLeast(1)]
-Share = Annotated[float, Between(0, 0.99)]
-Positive = Annotated[float, MoreThan(0)]
-NotNegative = Annotated[float, AtLeast(0)]
-Name = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, dots, dashes and underscores")]
-Schedule = Literal["linear", "cosine", "constant", "constant_with_warmup"]
-
-
-class Method(StrEnum):
-    """What is trained, and on what."""
-
-    SFT = "sft"
-    REWARD = "reward"
-    DPO = "dpo"
-    KTO = "kto"
-    ONLINE_DPO = "online-dpo"
-    PPO = "ppo"
-    RLOO = "rloo"
-
-
-class Device(StrEnum):
-    """Where to train; AUTO takes an accelerator if there is one."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    GPU = "gpu"
-
-
-class Precision(StrEnum):
-    """Number format of the forward pass; AUTO is bfloat16 on a GPU that has it, else float32."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-
-
-class PairLoss(StrEnum):
-    """The loss of DPO. What each learns of a probability is derived in `train.losses`."""
-
-    SIGMOID = "sigmoid"
-    IPO = "ipo"
-    HINGE = "hinge"
-
-
-class Labels(StrEnum):
-    """SOFT learns `p_chosen`; HARD only which side of 0.5 it is on, and leaves ties out."""
-
-    SOFT = "soft"
-    HARD = "hard"
-
-
-class Margin(StrEnum):
-    """What is subtracted from a pair's gap: nothing, or what the judge wrote into `judge_margin`."""
-
-    NONE = "none"
-    JUDGE = "judge"
-
-
-class SaveDtype(StrEnum):
-    """Number format of the saved weights; AUTO is that of the model the training began with."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-
-
-@dataclass(frozen=True)
-class LoraConfig:
-    """Train low-rank adapters, not all weights. `merge` writes an ordinary model, as every engine wants.
-
-    `quantise` keeps the frozen weights in 4 or 8 bits meanwhile (QLoRA; a GPU and bitsandbytes); they are merged into the
-    unquantised model in the end.
-    """
-
-    rank: Count = 16
-    alpha: Positive = 32.0
-    dropout: Share = 0.0
-    target_modules: tuple[str, ...] = ("all-linear",)
-    merge: bool = True
-    quantise: Literal["4bit", "8bit"] | None = None
+__all__ = [
+    "CONFIGS",
+    "PLACES",
+    "Device",
+    "DpoConfig",
+    "KtoConfig",
+    "Labels",
+    "LoraConfig",
+    "Margin",
+    "Method",
+    "OnlineDpoConfig",
+    "PairConfig",
+    "PairLoss",
+    "PpoConfig",
+    "Precision",
+    "RewardConfig",
+    "RlConfig",
+    "RlooConfig",
+    "SaveDtype",
+    "SftConfig",
+    "TrainConfig",
+    "checked",
+    "command_of",
+    "method_of",
+    "out_of",
+    "trainer_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """What all methods share.
 
-    `data` is a run's folder, a dataset folder, a file or a hub id. Without an `eval_split` the split test, validation
-    or eval is taken if there is one, else `eval_share` of the prompts is held out. Rows that cannot be learnt from are
-    left out and counted; more than `max_dropped` of them stop the training. `epochs` counts passes over the rows,
-    `max_steps` overrides it; `batch_size` is rows per device and step, `accumulate` the steps of one update. `out` is
-    meant from the current folder; without it, train/NAME. `pad_token` is for a tokenizer that names none.
+    Without an `eval_split` the split test, validation or eval is taken if there is one, else `eval_share` of the prompts is
+    held out. Rows that cannot be learnt from are left out and counted; more than `max_dropped` of them stop the training.
+    `out` is meant from the current folder.
     """
 
     TRAINER: ClassVar[str] = ""
@@ -126,6 +84,7 @@ class TrainConfig:
     limit: Count | None = None
     max_dropped: Share = 0.05
     max_length: Count = 1024
+    """The longest row, in tokens; what is longer is left out or cut, and counted."""
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     pad_token: str | None = None
     epochs: Positive = 1.0
@@ -133,7 +92,9 @@ class TrainConfig:
     batch_size: Count = 8
     accumulate: Count = 1
     learning_rate: Positive = 2e-5
+    """The highest of the schedule."""
     schedule: Schedule = "linear"
+    """How the learning rate goes on after its rise."""
     warmup: Share = 0.05
     weight_decay: NotNegative = 0.0
     max_grad_norm: NotNegative = 1.0
@@ -142,10 +103,13 @@ class TrainConfig:
     save_every: Count | None = None
     keep_checkpoints: Count = 2
     device: Device = Device.AUTO
+    """Where to train; `auto` takes an accelerator if there is one."""
     precision: Precision = Precision.AUTO
+    """Number format of the forward pass; `auto` is bfloat16 on a GPU that has it, else float32."""
     gradient_checkpointing: bool | None = None
     lora: LoraConfig | None = None
     save_dtype: SaveDtype = SaveDtype.AUTO
+    """Number format of the saved weights; `auto` is that of the model the training began with."""
     report_to: tuple[str, ...] = ()
     revision: str | None = None
     trust_remote_code: bool = False
@@ -164,12 +128,13 @@ class TrainConfig:
 class SftConfig(TrainConfig):
     """Supervised fine-tuning on `messages`, on `prompt` and `completion`, or on `text`.
 
-    Of conversations, only what the assistant says is learnt. `packing` fills sequences of `max_length` with whole
-    demonstrations, `padding_free` joins those of a batch; either needs a GPU with FlashAttention.
+    Of conversations, only what the assistant says is learnt. `packing` and `padding_free` need a GPU with FlashAttention.
     """
 
     packing: bool = False
+    """Fill sequences of `max_length` with whole demonstrations."""
     padding_free: bool = False
+    """Join the demonstrations of a batch, so that nothing is padded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +146,7 @@ class PairConfig(TrainConfig):
     }
 
     labels: Labels = Labels.SOFT
+    """Learn `p_chosen`, or only which side of 0.5 it is on."""
 
     @property
     def learns_log_odds(self) -> bool:
@@ -190,7 +156,7 @@ class PairConfig(TrainConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RewardConfig(PairConfig):
-    """A reward model by soft Bradley-Terry; `center` weighs a penalty that keeps rewards around 0.
+    """A reward model by soft Bradley-Terry.
 
     `margin: judge` asks for a gap beyond the column `judge_margin`. It knows what a soft label knows, so it takes
     hard ones (`train.losses.margin_loss`).
@@ -203,7 +169,9 @@ class RewardConfig(PairConfig):
 
     learning_rate: Positive = 1e-4
     center: NotNegative = 0.01
+    """Weight of the penalty that keeps rewards around 0."""
     margin: Margin = Margin.NONE
+    """What is subtracted from a pair's gap: nothing, or the column `judge_margin`."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""
@@ -218,12 +186,7 @@ class RewardConfig(PairConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DpoConfig(PairConfig):
-    """A policy by DPO on soft labels.
-
-    `loss` is one of `PairLoss`; only sigmoid learns p_chosen as log-odds. `beta` weighs the reference. With
-    `precompute_reference` its log-probabilities are computed once, before training, and no second model stays in
-    memory. `reference` is another model than `model` to stay near to.
-    """
+    """A policy by DPO on soft labels. Only the loss sigmoid learns p_chosen as log-odds."""
 
     INSTEAD: ClassVar[Mapping[str, str]] = {
         **PairConfig.INSTEAD,
@@ -233,9 +196,13 @@ class DpoConfig(PairConfig):
 
     learning_rate: Positive = 1e-6
     loss: PairLoss = PairLoss.SIGMOID
+    """What is minimised of a pair's gap (docs/training.md)."""
     beta: Positive = 0.1
+    """How close to stay to the reference: higher is closer."""
     precompute_reference: bool = True
+    """Compute the reference's log-probabilities once, so that no second model stays in memory."""
     reference: ModelRef | None = None
+    """Another model than `model` to stay close to."""
 
     @property
     def learns_log_odds(self) -> bool:
@@ -253,34 +220,44 @@ class DpoConfig(PairConfig):
 class KtoConfig(TrainConfig):
     """A policy by KTO: on responses that are good or not, or on pairs, whose sides become such rows.
 
-    `desirable` and `undesirable` weigh the two kinds of rows. Batches hold at least two rows, for KTO estimates its
-    baseline on the prompts and completions of the batch, mismatched.
+    Batches hold at least two rows, for KTO estimates its baseline on the prompts and completions of the batch, mismatched.
     """
 
     learning_rate: Positive = 1e-6
     batch_size: Annotated[int, AtLeast(2)] = 8
     beta: Positive = 0.1
+    """How close to stay to the model at the beginning: higher is closer."""
     desirable: Positive = 1.0
+    """Weight of the rows that are good."""
     undesirable: Positive = 1.0
+    """Weight of the rows that are not."""
     precompute_reference: bool = True
+    """Compute the reference's log-probabilities once, so that no second model stays in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineDpoConfig(TrainConfig):
     """A policy by online DPO: two responses to each prompt, drawn as it learns; a judge or a reward model prefers one.
 
-    Exactly one of `judge` and `reward` (a reward model's folder). `max_length` is prompt and response together.
+    Exactly one of `judge` and `reward` is given. `max_length` is prompt and response together.
     """
 
     learning_rate: Positive = 5e-7
     eval_share: Share = 0.0
     beta: Positive = 0.1
+    """How close to stay to the model at the beginning: higher is closer."""
     judge: JudgedBy | None = None
+    """The judge that prefers one of two answers."""
     reward: ModelRef | None = None
+    """Or the reward model that does."""
     max_tokens: Count = 64
+    """The longest answer, in tokens."""
     temperature: Positive = 0.9
+    """Of the answers' draw."""
     top_p: Annotated[float, Between(0.01, 1)] = 1.0
+    """Draw from the likeliest tokens that hold this much of the probability."""
     missing_eos_penalty: Positive | None = None
+    """Taken off the reward of an answer that does not end by itself."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""
@@ -311,29 +288,40 @@ class OnlineDpoConfig(TrainConfig):
 class RlConfig(TrainConfig):
     """What the two methods share that learn from rewards for their own responses.
 
-    The reward comes from `reward` (a reward model), from `judge` or from `oracle`, one of them; `watch` is measured and never
-    learnt from. `rollout` responses are drawn at a time on each device, `samples` a prompt, of `max_tokens` at most; each
-    rollout is learnt from `passes` times, in batches of `batch_size` x `accumulate`. A prompt and its response together may
-    take `max_length`. `kl` weighs the distance to the model at the beginning, in nats; `missing_eos_penalty` is taken off
-    the reward of a response that does not end by itself.
+    The reward comes from `reward`, `judge` or `oracle`, one of them. Each rollout is learnt from in batches of `batch_size` x
+    `accumulate`. A prompt and its response together may take `max_length`.
     """
 
     learning_rate: Positive = 1e-6
     schedule: Schedule = "constant_with_warmup"
     reward: ModelRef | None = None
+    """The reward model whose score is the reward."""
     judge: JudgeReward | None = None
+    """Or the judge whose probability is the reward."""
     oracle: FunctionReward | None = None
+    """Or a function."""
     watch: FunctionReward | None = None
+    """A function that is measured along the way and never learnt from."""
     max_tokens: Count = 256
+    """The longest response, in tokens."""
     temperature: Positive = 1.0
+    """Of the responses' draw."""
     samples: Annotated[int, AtLeast(2)] = 2
+    """Responses to a prompt in a rollout."""
     rollout: Count = 64
+    """Responses drawn at a time, on each device."""
     passes: Count = 1
+    """How often each rollout is learnt from."""
     kl: NotNegative = 0.05
+    """Weight of the distance to the model at the beginning, in nats."""
     clip: Positive = 0.2
+    """How far a step may move a token's probability, as a ratio."""
     missing_eos_penalty: NotNegative = 1.0
+    """Taken off the reward of a response that does not end by itself."""
     use_vllm: bool = False
+    """Draw the responses with vLLM in the training's process; needs a GPU."""
     vllm_memory: Share = 0.3
+    """Share of the GPU's memory that vLLM may take."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""
@@ -357,19 +345,24 @@ class RlConfig(TrainConfig):
 class PpoConfig(RlConfig):
     """A policy by PPO with a critic, which learns to foretell the reward and begins as the reward model.
 
-    `critic` is another model to begin it with. `gamma` and `lam` are those of generalised advantage estimation,
-    `value_weight` and `value_clip` of the critic's loss. With `kl_target` (nats a response) the weight of the KL is adapted
-    after each rollout, by 2 % at most (`train.rl.maths.AdaptiveKl`).
+    With `kl_target` the weight of the KL is adapted after each rollout, by 2 % at most (`train.rl.maths.AdaptiveKl`).
     """
 
     passes: Count = 4
     critic: ModelRef | None = None
+    """The model that the critic begins as; without it the reward model."""
     gamma: Annotated[float, Between(0, 1)] = 1.0
+    """Discount of later rewards."""
     lam: Annotated[float, Between(0, 1)] = 0.95
+    """Lambda of generalised advantage estimation."""
     value_weight: NotNegative = 0.5
+    """Weight of the critic's loss."""
     value_clip: Positive = 0.2
+    """How far a step may move the critic's value."""
     value_learning_rate: Positive | None = None
+    """Of the critic; without it `learning_rate`."""
     kl_target: Positive | None = None
+    """Adapt the weight of the KL towards this distance, in nats a response."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""

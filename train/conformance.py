@@ -31,7 +31,7 @@ def complaints(name: str, *, model: str, data: str, folder: Path) -> Iterator[st
     config = make_config(given, trainer.config)
     if make_config(as_json(config), trainer.config) != config:
         yield "its configuration does not read back from its own values"
-    with Path(os.devnull).open("w") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(quiet=True, out=StringIO(), err=nowhere)
         try:
             result = trainer.train(config, console=console)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tenet.ids import Json, canonical_json, digest, unit_interval
 from train.census import Census, census_of, require_enough
 from train.config import KtoConfig, Method, OnlineDpoConfig, PairConfig, TrainConfig
+from train.judgecard import judge_card_of
 from train.labelcheck import check_labels
 from train.labels import MARGIN, oriented, refusals, require_margin, takes_hard_labels, takes_margin
 from train.provenance import Origin, origin_of
@@ -68,11 +69,30 @@ class Prepared:
         """What made the labels."""
         return origin_of(self.source.location)
 
+    def judge_card(self) -> dict[str, Json] | None:
+        """What is known of the judge that made the labels; None where there is no judge card."""
+        return judge_card_of(self.source.location)
+
     def lines(self) -> list[str]:
         """Say it in words."""
         held_out = "nothing held out" if self.test is None else f"{len(self.test):,} rows held out"
         notes = [f"note: {note}" for note in (*self.source.notes, *self.notes)]
         return [f"{self.source.name}: {self.census.lines()[0]}; {held_out}", *self.census.lines()[1:], *notes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedToAnswer(Prepared):
+    """Prompts whose responses are drawn and labelled while the model learns: `labels` says by what. Labels in the data are not learnt."""
+
+    labels: Origin
+
+    def origin(self) -> Origin:
+        """What makes the labels."""
+        return self.labels
+
+    def judge_card(self) -> dict[str, Json] | None:
+        """None: the card beside the data is that of another judge."""
+        return None
 
 
 def prepare(config: TrainConfig, method: Method, tokenizer: Tokenizer, tokenizer_hash: str, cache: Path) -> Prepared:

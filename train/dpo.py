@@ -196,4 +196,6 @@ def _reference_model(config: DpoConfig, job: Job) -> Any:
             hint="take a reference of the same family, or leave it out",
         )
     with hub_errors(source.name):
-        return AutoModelForCausalLM.from_pretrained(source.location, dtype=torch.float32, **source.loader_kwargs)
+        return AutoModelForCausalLM.from_pretrained(
+            source.location, dtype=torch.float32, use_safetensors=True, **source.loader_kwargs
+        )

@@ -14,14 +14,15 @@ from pathlib import Path
 from constitution.load import load
 from engines.base import Engine, SamplingParams
 from engines.registry import create_engine
-from judges.pairwise import PairwiseJudge
 from tenet.console import Console
 from tenet.errors import JudgeUnfit
+from tenet.hub import require
 from tenet.ids import Json
 from tenet.reading.prompts import PromptSet, PromptStream, collect
 from tenet.reading.rows import open_rows
 from tenet.runs.atomic import make_folder, write_text
 from train.attributes import attributes_of, find_oracle
+from train.hubids import evaluation_ids
 from train.judged import JudgedBy
 from train.measures.behaviour import SYCOPHANCY, behaviour_of, lengths_of
 from train.measures.kinship import ancestry_of, same_family, self_judged
@@ -30,6 +31,7 @@ from train.measures.length_control import length_controlled
 from train.measures.model import EvaluateConfig, Evaluation, Judged, Side
 from train.measures.refusals import find_detector
 from train.measures.sycophancy import Read, read_probes
+from train.pairjudge import judge_of
 from train.responses import draw_responses
 from train.winrate import Duel, duels_of, win_rate
 
@@ -62,6 +64,7 @@ def evaluate(config: EvaluateConfig, *, console: Console | None = None, base: Si
     find_detector(config.detector)
     if config.judge:
         load(config.judge.principles)  # so that a mistake in it comes to light before hours of drawing
+    require(evaluation_ids(config))
     prompts = collect(PromptStream(open_rows(Path(config.prompts)), limit=config.limit))
     for line in prompts.counts.lines():
         console.say(line)
@@ -157,21 +160,6 @@ def judged_by(
         self_judged(ancestry_of(asked.model, own if isinstance(own, dict) else None), policies),
         same_family(asked.model, [place for place, _ in (base, trained)]),
     )  # fmt: skip
-
-
-def judge_of(asked: JudgedBy, seed: int) -> PairwiseJudge:
-    """Make a judge; whoever asks for it closes its engine.
-
-    Raises:
-        MissingInput, InvalidInput, UsageError: the model or the principles cannot be used.
-        JudgeUnfit: the judge does not answer by label.
-    """
-    constitution = load(asked.principles)
-    engine = create_engine(
-        asked.engine, asked.model, chat_template_kwargs=asked.chat_template_kwargs, prefill=asked.prefill,
-        options=asked.options,
-    )  # fmt: skip
-    return PairwiseJudge(engine, constitution, asked.mode, seed=seed, min_label_mass=asked.min_label_mass)
 
 
 def _probed(engine: Engine, system: str) -> tuple[Read | None, str]:

@@ -134,7 +134,9 @@ def merged_from(adapter: Path, base: Base, config: TrainConfig) -> Any:
     rewards = isinstance(config, RewardConfig)
     kind = AutoModelForSequenceClassification if rewards else AutoModelForCausalLM
     labels = {"num_labels": 1} if rewards else {}
-    model = kind.from_pretrained(base.source.location, dtype=torch.float32, **labels, **base.source.loader_kwargs)
+    model = kind.from_pretrained(
+        base.source.location, dtype=torch.float32, use_safetensors=True, **labels, **base.source.loader_kwargs
+    )
     model.config.get_text_config().pad_token_id = base.tokenizer.pad_token_id
     return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
 

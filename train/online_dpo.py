@@ -11,24 +11,22 @@ the second ones to the same prompts; it has no loss on held-out rows. The traine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from judges.pairwise import PairwiseJudge
 from tenet.console import Console
-from tenet.ids import Json
-from train.config import OnlineDpoConfig
-from train.folder import read_record
-from train.judged import JudgedBy
+from train.config import Method, OnlineDpoConfig, TrainConfig
+from train.data import PreparedToAnswer, prepare
+from train.models import Base
+from train.pairjudge import judge_of
 from train.preflight import require_reward_model
-from train.provenance import Origin
+from train.provenance import origin_of_judge, origin_of_reward_model
 from train.rewards import JudgeSource
 from train.session import Job, TrainResult, run_training
-
-if TYPE_CHECKING:
-    from engines.base import Engine
 
 
 class JudgeRewards:
@@ -74,14 +72,18 @@ def train_online_dpo(
     with ExitStack() as held:
         rewards: list[JudgeRewards] = []
 
-        def labelled_by() -> Origin:
-            if config.judge is None:
-                return _origin_of_rewards(config.reward or "")
-            rewards.append(JudgeRewards(held.enter_context(opened_judge(config.judge, config.seed))))
-            judge = rewards[0].judge
-            return Origin(
-                judge=judge.fingerprint, principles=judge.constitution.digest, principles_file=judge.constitution.name
-            )
+        def preparation(_: TrainConfig, base: Base, cache: Path) -> PreparedToAnswer:
+            if config.reward is not None:
+                require_reward_model(config.reward)
+            data = prepare(config, Method.ONLINE_DPO, base.tokenizer, base.tokenizer_hash, cache)
+            if config.judge is not None:
+                judge = judge_of(config.judge, config.seed)
+                held.callback(judge.engine.close)
+                rewards.append(JudgeRewards(judge))
+                labels = origin_of_judge(judge, config.judge.principles)
+            else:
+                labels = origin_of_reward_model(config.reward or "")
+            return PreparedToAnswer(**{one.name: getattr(data, one.name) for one in fields(data)}, labels=labels)
 
         def build(job: Job) -> Any:
             from train.online_trainer import Arguments, OnlineTrainer
@@ -104,37 +106,4 @@ def train_online_dpo(
                 peft_config=job.adapter,
             )
 
-        if config.reward is not None:
-            require_reward_model(config.reward)
-        return run_training(config, build, console=console, resume=resume, command=command, labelled_by=labelled_by)
-
-
-@contextmanager
-def opened_judge(asked: JudgedBy, seed: int) -> Iterator[PairwiseJudge]:
-    """Open a judge on its engine, and close the engine afterwards.
-
-    Raises:
-        MissingInput, InvalidInput: its model or its principles are not to be had.
-    """
-    from constitution.load import load
-    from engines.registry import create_engine
-
-    constitution = load(asked.principles)
-    engine: Engine = create_engine(
-        asked.engine,
-        asked.model,
-        chat_template_kwargs=asked.chat_template_kwargs,
-        prefill=asked.prefill,
-        options=asked.options,
-    )
-    try:
-        yield PairwiseJudge(engine, constitution, asked.mode, seed=seed, min_label_mass=asked.min_label_mass)
-    finally:
-        engine.close()
-
-
-def _origin_of_rewards(folder: str) -> Origin:
-    """Where the labels of a reward model came from, if it is one that Tenet trained."""
-    record: Mapping[str, Json] | None = read_record(Path(folder)) if Path(folder).is_dir() else None
-    origin = (record or {}).get("origin")
-    return Origin.of_json(origin) if isinstance(origin, Mapping) else Origin()
+        return run_training(config, build, console=console, resume=resume, command=command, preparation=preparation)

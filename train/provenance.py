@@ -1,4 +1,4 @@
-"""Where a training's labels came from: the principles and the judge that a dataset of `tenet generate` names.
+"""Where the labels of a training come from: the principles and the judge that a dataset names, or those that label while a model learns.
 
 Reads what the dataset itself carries (its Parquet files, else the run.json above it), so a copied dataset keeps its
 origin. A dataset from elsewhere has none, and that is said.
@@ -10,10 +10,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tenet.ids import Json
 from tenet.runs.fingerprint import versions
+from train.folder import read_record
+
+if TYPE_CHECKING:
+    from judges.registry import AnyJudge
 
 _KEY = b"tenet"
 _LEVELS = 3
@@ -69,6 +73,19 @@ def origin_of(data: Path | None) -> Origin:
         principles_file=_file_name(run.get("config", {}).get("principles") if run else None),
         policies=tuple(key.removeprefix("policy ") for key in identity if key.startswith("policy ")),
     )
+
+
+def origin_of_judge(judge: AnyJudge, principles: str) -> Origin:
+    """What makes the labels where a judge makes them while a model learns; `principles` is its file as it was named."""
+    return Origin(judge=judge.fingerprint, principles=judge.constitution.digest, principles_file=_file_name(principles))
+
+
+def origin_of_reward_model(model: str) -> Origin:
+    """What made the labels that a reward model learnt; an empty `Origin` where Tenet did not train it."""
+    folder = Path(model).expanduser()
+    record = (read_record(folder) if folder.is_dir() else None) or {}
+    origin = record.get("origin")
+    return Origin.of_json(origin) if isinstance(origin, Mapping) else Origin()
 
 
 def library_versions() -> dict[str, Json]:

@@ -17,19 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tenet.console import Console, duration
-from tenet.errors import Interrupted, TenetError, UsageError
+from tenet.errors import Interrupted, MissingInput, TenetError, UsageError
+from tenet.hub import require
 from tenet.ids import Json, digest
 from tenet.licence import licence_of
 from train.card import write_card
 from train.config import Method, PairConfig, RlConfig, TrainConfig, checked, command_of, method_of, out_of
 from train.data import Prepared, prepare
 from train.folder import TrainFolder
-from train.judgecard import judge_card_of
+from train.hubids import training_ids
 from train.launch.rules import require_possible_here
 from train.launch.world import require_same_world
 from train.models import Base, adapter_of, find_base, precision_of, save, uses_cpu
 from train.preflight import check_machine, reports_kept
-from train.provenance import Origin, library_versions
+from train.provenance import library_versions
 from train.sources import digests, locate
 
 if TYPE_CHECKING:
@@ -95,8 +96,7 @@ def run_training(
     console: Console | None = None,
     resume: bool = False,
     command: str | None = None,
-    labelled_by: Callable[[], Origin] | None = None,
-    prepared: Preparation | None = None,
+    preparation: Preparation | None = None,
 ) -> TrainResult:
     """Carry out a training, or what is left of it.
 
@@ -106,8 +106,8 @@ def run_training(
         console: where words and progress go; by default the terminal.
         resume: go on with the training in the folder, if there is one.
         command: the command line that began this, for the words on how to go on.
-        labelled_by: where labels come from that are made while training; by default the data set's own origin.
-        prepared: makes the data ready, of (configuration, model, cache folder); by default `train.data.prepare`.
+        preparation: makes the data ready, of (configuration, model, cache folder), and says whose labels are learnt; by default
+            `train.data.prepare`, and the data's own.
 
     Raises:
         InvalidInput, MissingInput, UsageError: the configuration, the model or the data cannot be used.
@@ -117,9 +117,11 @@ def run_training(
     config = checked(config)
     said = command or command_of(config)
     main = int(os.environ.get("RANK", "0")) == 0
-    console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w"))  # noqa: SIM115
+    console = (console or Console()) if main else Console(quiet=True, err=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     began = time.monotonic()
     world = require_possible_here(config)
+    if main:
+        require(training_ids(config))
     base = find_base(config)
     check_machine(config)
     with _opened(config, base, resume=resume, writes=main) as folder:
@@ -129,7 +131,7 @@ def run_training(
         require_same_world(folder.record.get("processes"), world, folder.path)
         folder.note({"command": said, "versions": library_versions(), "processes": world.identity()})
         with _resumable(folder.path, said), _from_libraries(), reports_kept(folder.path, config):
-            return _train(config, base, folder, build, prepared or _prepared, console, began, labelled_by)
+            return _train(config, base, folder, build, preparation or _prepared, console, began)
 
 
 def _opened(config: TrainConfig, base: Base, *, resume: bool, writes: bool) -> TrainFolder:
@@ -156,16 +158,15 @@ def _train(
     base: Base,
     folder: TrainFolder,
     build: Callable[[Job], Any],
-    prepared: Preparation,
+    preparation: Preparation,
     console: Console,
     began: float,
-    labelled_by: Callable[[], Origin] | None,
 ) -> TrainResult:
     from train.callbacks import StopSwitch, forget_after
 
     method = method_of(config)
     with _withdrawn_if_refused(folder):
-        trainer, data = _built(config, base, folder, build, prepared, console, labelled_by)
+        trainer, data = _built(config, base, folder, build, preparation, console)
     checkpoint = folder.last_checkpoint()
     if checkpoint is not None:
         console.say(f"going on from {checkpoint.name}")
@@ -197,9 +198,8 @@ def _built(
     base: Base,
     folder: TrainFolder,
     build: Callable[[Job], Any],
-    prepared: Preparation,
+    preparation: Preparation,
     console: Console,
-    labelled_by: Callable[[], Origin] | None,
 ) -> tuple[Any, Prepared]:
     """Make the data ready, write down what is known before the first step, and build the trainer."""
     from train.arguments import trl_arguments
@@ -207,19 +207,18 @@ def _built(
     method = method_of(config)
     cpu = uses_cpu(config)
     precision = precision_of(config, cpu=cpu)
-    data = prepared(config, base, folder.cache)
+    data = preparation(config, base, folder.cache)
     for line in data.lines():
         console.say(line)
-    own = labelled_by is None and not isinstance(config, RlConfig)
-    origin = labelled_by() if labelled_by else data.origin()
     folder.note({
-        "method": method.value, "data": data.facts(), "origin": origin.as_json(),
+        "method": method.value, "data": data.facts(), "origin": data.origin().as_json(),
         "licence": licence_of(Path(base.source.location) / "README.md"),
-        "judge_card": judge_card_of(data.source.location) if own else None,
+        "judge_card": data.judge_card(),
         "device": {"cpu": cpu, "precision": precision.value},
     })  # fmt: skip
     arguments = trl_arguments(config, folder.checkpoints, cpu=cpu, precision=precision)
-    return build(Job(config, base, data, arguments, adapter_of(config))), data
+    with _weights_read(base):
+        return build(Job(config, base, data, arguments, adapter_of(config))), data
 
 
 def _fit(
@@ -320,6 +319,22 @@ def _resumable(folder: Path, command: str) -> Iterator[None]:
         raise UsageError(
             f"the accelerator's memory is too small: {str(error).splitlines()[0]}",
             hint="halve batch_size and double accumulate (the same updates), lower max_length, or train with lora",
+        ) from error
+
+
+@contextmanager
+def _weights_read(base: Base) -> Iterator[None]:
+    """Turn what the libraries say of missing or damaged files of weights into one error."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's own, such as a full disk
+        raise MissingInput(
+            f"{base.source.name}: the model cannot be loaded: {str(error).strip().splitlines()[0]}",
+            hint="give a model whose weights are safetensors, as save_pretrained writes them",
         ) from error
 
 

@@ -12,15 +12,19 @@ from train.intervals import Estimate, difference
 from train.measures.model import Evaluation, Judged
 
 
+def answers_each(samples: int) -> str:
+    """How many answers a prompt got, in words."""
+    return f"{samples:,} answer{'' if samples == 1 else 's'} each"
+
+
 def show_evaluation(found: Evaluation, console: Console) -> None:
     """Print an evaluation: the table on stdout (or all of it as JSON), remarks on stderr."""
     if console.json:
         console.data(found.as_json())
     else:
         count = len(found.prompts.prompts)
-        title = (
-            f"{found.base.name} against {found.trained.name}, {count:,} prompts, {found.config.samples} answers each"
-        )
+        each = answers_each(found.config.samples)
+        title = f"{found.base.name} against {found.trained.name}, {count:,} prompts, {each}"
         if found.headline is None:
             title += "; NO INDEPENDENT FIGURE: the only judge is self-judged"
         console.table(["", "base", "trained", "change"], _rows(found), title=title)

@@ -169,6 +169,11 @@ def _load(name: str, location: Path | None, cache: Path) -> Mapping[str, Dataset
     return found if isinstance(found, DatasetDict) else {"train": found}
 
 
+def is_data_file(path: Path) -> bool:
+    """Whether the name is that of a file that can be read, be it there or not."""
+    return any(suffix in _BUILDERS for suffix in path.suffixes)
+
+
 def _builder(path: Path) -> str:
     suffixes = [suffix for suffix in path.suffixes if suffix in _BUILDERS]
     if not suffixes:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 import pocket
-from generate.hubids import HubId, hub_ids, is_cached
+from generate.hubids import hub_ids
 from generate.publish import Target
 from tenet.config import make_config
 from tenet.errors import MissingInput, UsageError
+from tenet.hub import HubId, is_cached
 from tenet.runconfig import RunConfig
 from tests.generate.fake_hub import TOKEN, FakeHub, Repo, fake_hub
 from tests.generate.runs_example import ROOT, make_order, quiet, write_rows
@@ -112,7 +113,7 @@ def test_what_the_hub_does_not_have_is_told_at_once_before_any_work(hub: FakeHub
     done = tenet("generate", "run.yaml")
     assert done.returncode == 3
     lines = done.stderr.splitlines()
-    assert lines[0] == "Error: the Hugging Face Hub does not give what the run needs:"
+    assert lines[0] == "Error: the Hugging Face Hub does not give what is asked for:"
     assert [line.strip().split(":")[0] for line in lines[1:]] == ["prompts.dataset", "policy.model", "judge.model"]
     assert "it is gated" in lines[2]
     assert not (tmp_path / "runs").exists()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from tenet.cli import cli
 from tenet.console import Console
 from tenet.errors import (
     FingerprintMismatch,
@@ -310,3 +313,17 @@ def test_a_checkpoint_of_another_data_set_or_model(tiny_model: Path, marked_mode
     assert "model" in words
     assert isinstance(error(), FingerprintMismatch)
     assert isinstance(error(), UsageError)
+
+
+@pytest.mark.parametrize("method", ["reward", "dpo"])
+def test_pickled_weights_are_not_opened_beside_other_safetensors(tiny_model: Path, tmp_path: Path, method: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"weights": 1}))
+    data = write_jsonl(tmp_path / "pairs.jsonl", pair_rows(8))
+    words = ["train", method, "--model", str(folder), "--data", str(data), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 3, done.output
+    assert "the model cannot be loaded" in done.stderr
+    assert "model.safetensors" in done.stderr

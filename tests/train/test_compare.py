@@ -13,9 +13,14 @@ from click.testing import CliRunner
 from tenet.cli import cli
 from tenet.errors import UsageError
 from train.compare import configs_for
+from train.show import answers_each
 
 pytest.importorskip("transformers")
 ORACLE = "tests.train.test_evaluate:vowels"
+
+
+def test_one_answer_and_several_are_told_in_words() -> None:
+    assert (answers_each(1), answers_each(2)) == ("1 answer each", "2 answers each")
 
 
 @pytest.mark.parametrize(

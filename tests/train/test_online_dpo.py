@@ -48,13 +48,15 @@ def prompts(tmp_path: Path) -> Path:
 
 
 def test_a_judge_prefers_within_pairs() -> None:
-    from train.online_dpo import JudgeRewards, opened_judge
+    from train.online_dpo import JudgeRewards
+    from train.pairjudge import judge_of
 
     asked = [[{"role": "user", "content": f"Question {number}?"}] for number in range(4)]
     first = ["a much longer answer than that", "no", "the same", ""]
     second = ["short", "a much longer answer than that", "the same", "something"]
     said = [[{"role": "assistant", "content": text}] for text in (*first, *second)]
-    with opened_judge(LONGER, 0) as judge:
+    judge = judge_of(LONGER, 0)
+    with judge.engine:
         rewards = JudgeRewards(judge)
         found = rewards(prompts=asked * 2, completions=said, completion_ids=[], trainer_state=None)
         texts = rewards(prompts=["Question 0?"] * 2, completions=[first[0], second[0]])
@@ -76,7 +78,7 @@ def test_a_policy_by_a_judge(tiny_model: Path, prompts: Path, tmp_path: Path) ->
     AutoModelForCausalLM.from_pretrained(tmp_path / "out")
     record = json.loads((tmp_path / "out" / "train.json").read_text(encoding="utf-8"))
     assert record["origin"]["judge"]["model"]["model"] == "longer"
-    assert record["origin"]["principles_file"] == "pocket-courteous"
+    assert record["origin"]["principles_file"] == "courteous"
     assert "own responses" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 

@@ -28,10 +28,9 @@ def test_bitsandbytes_is_told_what_the_paper_says(tmp_path: Path) -> None:
     given = trl_arguments(config, tmp_path, cpu=False, precision=Precision.BF16)["model_init_kwargs"]
     assert given["revision"] == "abc"
     assert given["quantization_config"].load_in_4bit
-    assert (
-        trl_arguments(DpoConfig(model="m", data="d"), tmp_path, cpu=True, precision=Precision.FP32)["model_init_kwargs"]
-        is None
-    )
+    assert trl_arguments(DpoConfig(model="m", data="d"), tmp_path, cpu=True, precision=Precision.FP32)[
+        "model_init_kwargs"
+    ] == {"use_safetensors": True}
 
 
 @pytest.mark.parametrize("rewards", [False, True], ids=["policy", "reward model"])
@@ -74,7 +73,7 @@ def test_joined_sequences_learn_the_same_tokens(tiny_model: Path, tmp_path: Path
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     ready = prepare(config, Method.SFT, tokenizer, "tokenizer", tmp_path / "cache").train
     given = trl_arguments(config, tmp_path / "out", cpu=True, precision=Precision.FP32)
-    assert given["model_init_kwargs"] == {"attn_implementation": "flash_attention_2"}
+    assert given["model_init_kwargs"] == {"use_safetensors": True, "attn_implementation": "flash_attention_2"}
     given |= {**joined(config), "model_init_kwargs": None, "dataset_num_proc": None}  # on a CPU without FlashAttention
     trainer = Trainer(str(tiny_model), args=Arguments(**given), train_dataset=ready, processing_class=tokenizer)
     wanted = sorted(token for labels in ready["labels"] for token in labels if token != -100)

@@ -35,7 +35,7 @@ class Order:
 
     def write(self, path: Path) -> None:
         """Write it where the processes find it."""
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8", newline="\n")
 
 
 @dataclass(frozen=True)

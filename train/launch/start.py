@@ -28,7 +28,9 @@ from train.launch.world import this_machine
 STOP_SECONDS: Final = 1800
 """How long processes may take to finish their step and write a checkpoint before they are killed."""
 _MODULE: Final = "train.launch.worker"
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
 
 
 class Died(TenetError):
@@ -55,6 +57,9 @@ def train_launched(
         Interrupted: stopped by Ctrl-C; carries the command that goes on.
         TenetError: what the training raises, with its exit code.
     """
+    if sys.platform == "win32":
+        hint = "run Tenet under WSL, or train in one process: leave --launch out"
+        raise UsageError("--launch starts processes on Linux and macOS only", hint=hint)
     machine = this_machine()
     plan = plan_of(asked, machine)
     require_possible(config, plan.world, machine)

@@ -27,8 +27,8 @@ def main(folder: Path) -> int:
     outcome = carry_out(read_order(folder / "order.json"))
     rank = os.environ.get("RANK", "0")
     part = folder / f"{rank}.part"
-    part.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
-    part.rename(folder / f"{rank}.json")
+    part.write_text(json.dumps(asdict(outcome)), encoding="utf-8", newline="\n")
+    part.replace(folder / f"{rank}.json")
     return outcome.code
 
 

@@ -68,7 +68,9 @@ def loadable(checkpoint: Checkpoint, base: str, scratch: Path) -> str:
     held = find_model(str(path)) if not adapter else source
     out = scratch / checkpoint.path.name
     with quiet(), hub_errors(checkpoint.name):
-        model: Any = AutoModelForCausalLM.from_pretrained(held.location, dtype=torch.float32, **held.loader_kwargs)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            held.location, dtype=torch.float32, use_safetensors=True, **held.loader_kwargs
+        )
         if adapter:
             model = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
         model.save_pretrained(out)

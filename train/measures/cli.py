@@ -48,8 +48,8 @@ def evaluate_curve(overrides: tuple[str, ...], as_json: bool, **given: Any) -> N
     Examples:
       tenet evaluate-curve MODEL --checkpoints train/ppo --prompts held-out.jsonl --proxy-reward train/reward \\
         --gold-judge OTHER-JUDGE --gold-principles helpfulness
-      tenet evaluate-curve pocket/models/policy --checkpoints train/dpo --prompts held-out.jsonl \\
-        --proxy-judge pocket/models/judge --proxy-principles pocket/courteous --gold-oracle pocket/courteous
+      tenet evaluate-curve pocket/policy --checkpoints train/dpo --prompts held-out.jsonl \\
+        --proxy-judge pocket/judge --proxy-principles pocket/courteous --gold-oracle pocket/courteous
     """
     from tenet.config import make_config
     from train.measures.curve import CurveConfig, measure_curve

@@ -27,13 +27,13 @@ from tenet.reading.rows import open_rows
 from tenet.records import Prompt, Sample
 from tenet.runs.atomic import make_folder, write_text
 from train.attributes import find_oracle
-from train.evaluate import judge_of
 from train.intervals import Estimate, mean
 from train.judged import EngineName, JudgedBy
 from train.measures.checkpoints import Checkpoint, checkpoints_of, loadable
 from train.measures.kinship import Ancestry, ancestry_of, self_judged
 from train.measures.kl import Divergence, Drawn, divergence, token_logps
 from train.measures.parting import Parting, parting
+from train.pairjudge import judge_of
 from train.responses import draw_responses
 from train.rewards import FunctionSource, JudgeSource, RewardModelSource, RewardSource
 
@@ -46,9 +46,13 @@ class Gauge:
     """What scores answers: a reward model, a judge (P(better than the base's answer)), or one attribute that an oracle reads."""
 
     reward: ModelRef | None = None
+    """A reward model."""
     judge: JudgedBy | None = None
+    """Or a judge."""
     oracle: str | None = None
+    """Or an oracle: `pocket`, or `module:function`."""
     attribute: str | None = None
+    """The one of the oracle's values to take."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""
@@ -78,21 +82,30 @@ class CurveConfig:
     """
 
     base: ModelRef
+    """The model that the training began with: BASE on the command line."""
     checkpoints: InputPath
     prompts: InputPath
     proxy: Gauge
+    """What the training was after."""
     gold: Gauge
+    """What it should be held against."""
     out: str | None = None
     most: Annotated[int, AtLeast(2)] = 12
     kl: bool = True
+    """Measure the KL of each checkpoint to the base."""
     seed: Annotated[int, AtLeast(0)] = 0
     limit: Annotated[int, AtLeast(1)] | None = None
     samples: Annotated[int, AtLeast(1)] = 1
     max_tokens: Annotated[int, AtLeast(1)] = 512
+    """The longest answer, in tokens."""
     system: str = ""
+    """Goes in front of prompts without a system turn of their own."""
     engine: EngineName = "transformers"
+    """The host of the models."""
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    """For the models' chat template."""
     options: Mapping[str, Json] = field(default_factory=dict)
+    """Settings of the engine."""
 
 
 @dataclass(frozen=True)

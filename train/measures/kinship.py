@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from engines.loading import folder_revision
 from judges.audit.families import Kinship, family, kinship
+from tenet.bundled import model_folder
 from tenet.errors import InvalidInput
 from tenet.ids import Json
 from train.folder import read_record
@@ -88,7 +89,7 @@ def same_family(judge: str, policies: Sequence[str]) -> str:
 
 
 def _ancestry(model: str, fingerprint: Mapping[str, Any] | None, depth: int) -> Ancestry:
-    folder = Path(model).expanduser()
+    folder = model_folder(model)
     there = bool(model) and folder.is_dir()
     if fingerprint:
         own = Identity(str(fingerprint.get("model") or ""), str(fingerprint.get("revision") or ""))

@@ -22,31 +22,39 @@ from train.winrate import WinRate
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """What to compare, on what, and how. `out` is a folder or a .json file; by default the trained model's folder.
-
-    `refusals` names the detector of refusals (by default the oracle's own in the pocket world, else phrases). `kl` loads both models once
-    more, one after the other, in this process; by default where `engine` is transformers. `sycophancy` asks both models the probe set.
-    """
+    """What to compare, on what, and how. `kl` loads both models once more, one after the other, in this process."""
 
     base: ModelRef
+    """The model to compare with: BASE on the command line."""
     trained: ModelRef
+    """The model that is compared: TRAINED on the command line."""
     prompts: InputPath
     out: str | None = None
     judge: JudgedBy | None = None
+    """The judge that compares the answers."""
     oracle: str | None = None
     refusals: str | None = None
+    """The detector of refusals; without it the oracle's own in the pocket world, else phrases."""
     kl: bool | None = None
+    """Measure the KL of the trained model to its base; without it where `engine` is `transformers`."""
     sycophancy: bool = True
+    """Ask both models the probe set of sycophancy."""
     seed: Annotated[int, AtLeast(0)] = 0
     limit: Annotated[int, AtLeast(1)] | None = None
     samples: Annotated[int, AtLeast(1)] = 1
     max_tokens: Annotated[int, AtLeast(1)] = 512
+    """The longest answer, in tokens."""
     temperature: Annotated[float, AtLeast(0)] = 1.0
+    """Of the answers' draw."""
     top_p: Annotated[float, MoreThan(0)] = 1.0
+    """Draw from the likeliest tokens that hold this much of the probability."""
     system: str = ""
+    """Goes in front of prompts without a system turn of their own."""
     engine: EngineName = "transformers"
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
+    """For the models' chat template."""
     options: Mapping[str, Json] = field(default_factory=dict)
+    """Settings of the engine."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""

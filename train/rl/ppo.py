@@ -190,5 +190,5 @@ def train_ppo(
         return finished(PPOTrainer(critic=critic, config=config, args=arguments, **watched_rewards(config, job)))
 
     return run_training(
-        config, build, console=console, resume=resume, command=command, prepared=prepare_prompts
+        config, build, console=console, resume=resume, command=command, preparation=prepare_prompts
     )  # fmt: skip

@@ -21,9 +21,8 @@ from tenet.reading.turns import Empty, Unreadable
 from tenet.records import Prompt
 from train.census import census_of, require_enough
 from train.config import RlConfig, TrainConfig, method_of
-from train.data import Prepared, held_out_by_prompt
+from train.data import PreparedToAnswer, held_out_by_prompt
 from train.models import Base
-from train.provenance import Origin
 from train.rewards import RewardSource
 from train.rl.sources import make_source, references_for
 from train.rows import Reason
@@ -36,7 +35,7 @@ Messages = list[dict[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedPrompts(Prepared):
+class PreparedPrompts(PreparedToAnswer):
     """Prompts to learn from, and where the reward comes from.
 
     `train` and `test` have the columns `prompt` (messages) and, for a judge that compares, `reference`. `chat` makes token ids.
@@ -44,15 +43,10 @@ class PreparedPrompts(Prepared):
 
     chat: ChatTokenizer
     rewards: RewardSource
-    labels: Origin
 
     def facts(self) -> dict[str, Json]:
         """Give what train.json says of the data, with what identifies the reward."""
         return {**super().facts(), "reward": self.rewards.fingerprint}
-
-    def origin(self) -> Origin:
-        """What made the labels behind the reward."""
-        return self.labels
 
 
 def prepare_prompts(config: TrainConfig, base: Base, cache: Path) -> PreparedPrompts:

@@ -57,5 +57,5 @@ def train_rloo(
         return finished(ObservedRLOOTrainer(args=arguments, **watched_rewards(config, job)))
 
     return run_training(
-        config, build, console=console, resume=resume, command=command, prepared=prepare_prompts
+        config, build, console=console, resume=resume, command=command, preparation=prepare_prompts
     )  # fmt: skip

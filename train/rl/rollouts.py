@@ -161,7 +161,7 @@ class Rollouts:
             save_file(tensors, folder / f"rollout-{trainer.accelerator.process_index}.safetensors")
         if trainer.accelerator.is_main_process:
             state = {"step": trainer._step, "batches": trainer.args.steps_per_generation, **self.state_to_keep()}
-            (folder / STATE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+            (folder / STATE).write_text(json.dumps(state) + "\n", encoding="utf-8", newline="\n")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]

@@ -16,7 +16,7 @@ from tenet.errors import InvalidInput
 from tenet.ids import digest
 from train.config import RlConfig
 from train.judged import FunctionReward, JudgeReward
-from train.provenance import Origin
+from train.provenance import Origin, origin_of_judge, origin_of_reward_model
 from train.rewards import FunctionSource, JudgeSource, RewardModelSource, RewardSource, prompt_of
 
 if TYPE_CHECKING:
@@ -29,17 +29,11 @@ def make_source(config: RlConfig) -> tuple[RewardSource, Origin]:
     Raises:
         MissingInput, UsageError, JudgeUnfit, EngineError: what is named gives no rewards.
     """
-    from train.folder import read_record
-
     if config.reward is not None:
-        folder = Path(config.reward)
-        record = (read_record(folder) if folder.is_dir() else None) or {}
-        return RewardModelSource(config.reward, device=_device(config)), Origin.of_json(record.get("origin") or {})
+        return RewardModelSource(config.reward, device=_device(config)), origin_of_reward_model(config.reward)
     if config.judge is not None:
         source = _judge_source(config, config.judge)
-        constitution = source.judge.constitution
-        name = Path(config.judge.principles).name
-        return source, Origin(judge=source.judge.fingerprint, principles=constitution.digest, principles_file=name)
+        return source, origin_of_judge(source.judge, config.judge.principles)
     assert config.oracle is not None
     return function_source(config.oracle), Origin()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -14,8 +15,9 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 
 from tenet.cli import cli
 from tenet.errors import InvalidInput, MissingInput, UsageError
+from train.config import DpoConfig
 from train.launch.plan import CONFIGS, NAMES, Asked, Launcher, config_text, plan_of
-from train.launch.start import STOP_SECONDS, accelerate_arguments, one_of
+from train.launch.start import STOP_SECONDS, accelerate_arguments, one_of, train_launched
 from train.launch.world import Machine, Sharding, World, world_here
 
 FOUR = Machine(gpus=4, deepspeed=True)
@@ -133,4 +135,12 @@ def test_the_command_prints_configurations_and_refuses_before_anything_starts(tm
     wrong = CliRunner().invoke(cli, [*words, "--launch", "cpu:2", "--set", "precision=bf16"])
     assert wrong.exit_code == 2
     assert "precision: bf16 needs a GPU" in wrong.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_on_windows_nothing_is_launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.launch.start.sys", SimpleNamespace(platform="win32"))
+    config = DpoConfig(model="m", data="d", out=str(tmp_path / "out"))
+    with pytest.raises(UsageError, match="on Linux and macOS only"):
+        train_launched(config, "train.dpo:train_dpo", Asked("cpu:2"), resume=False, command="tenet train dpo")
     assert not (tmp_path / "out").exists()
