@@ -36,7 +36,9 @@ class MeanPooled:
         self._length = context_length(config, None)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         with hub_errors(source.name), quiet():
-            loaded: Any = AutoModel.from_pretrained(source.location, dtype=torch.float32, **source.loader_kwargs)
+            loaded: Any = AutoModel.from_pretrained(
+                source.location, dtype=torch.float32, use_safetensors=True, **source.loader_kwargs
+            )
         self._model: Any = loaded.to(device).eval()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.codec import TokenizerLike
+from tenet.bundled import model_folder
 from tenet.errors import MissingInput
 from tenet.ids import Json
 
@@ -46,19 +47,19 @@ class ModelSource:
 
 
 def find_model(model: str, *, revision: str | None = None, trust_remote_code: bool = False) -> ModelSource:
-    """Look up a model: a folder if there is one of this name, else a Hub id.
+    """Look up a model: a folder if there is one of this name, a bundled model, else a Hub id.
 
     Raises:
         MissingInput: neither; or a folder without config.json or without safetensors weights.
     """
-    folder = Path(model).expanduser()
+    folder = model_folder(model)
     if model.strip() and folder.is_dir():
         _check_folder(folder)
         name = folder.resolve().name
         return ModelSource(str(folder), name, folder_revision(folder), trust_remote_code=trust_remote_code)
     if folder.is_file():
         raise MissingInput(f"{model}: a file, where a model's folder is needed", hint=_SAVE)
-    if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model or not model.strip():
+    if model.startswith((".", "/", "~")) or model.count("/") > 1 or {"\\", ":"} & set(model) or not model.strip():
         raise MissingInput(f"{model or 'model'}: there is no such folder", hint=_SAVE)
     return ModelSource(model, model, _hub_revision(model, revision), revision, trust_remote_code)
 

@@ -147,9 +147,11 @@ class RecordingEngine(Engine):
         if path.exists() and json.loads(path.read_text(encoding="utf-8")) != told:
             raise UsageError(f"{folder}: holds the recording of another engine", hint="record into a new folder")
         inner.tokenizer.save(folder / TOKENIZER_FOLDER)
-        path.write_text(json.dumps(told, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+        path.write_text(
+            json.dumps(told, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8", newline="\n"
+        )
         drop_torn_line(folder / ROWS_FILE)
-        self._rows = (folder / ROWS_FILE).open("a", encoding="utf-8")
+        self._rows = (folder / ROWS_FILE).open("a", encoding="utf-8", newline="\n")
 
     @property
     def info(self) -> EngineInfo:

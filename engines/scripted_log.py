@@ -17,7 +17,7 @@ def note_asked(file: str, questions: Iterable[tuple[TokenIds, int]]) -> None:
     """
     if file:
         lines = "".join(f"{prompt_hash(tokens).hex()} {seed}\n" for tokens, seed in questions)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         try:
             os.write(descriptor, lines.encode())
         finally:

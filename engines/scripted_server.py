@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -274,7 +273,7 @@ class Running:
     def stop(self) -> None:
         """End the process; doing so twice is harmless."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()

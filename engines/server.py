@@ -43,7 +43,7 @@ from engines.prompting import ChatTokenizer
 from engines.server_devices import assign_devices, visible_devices
 from engines.server_flags import VllmServer, words_of
 from engines.server_process import HOST, Launch, ServerProcess
-from engines.vllm import CPU_ARGUMENTS, CPU_CACHE, GPU_BLOCK, NEUTRAL, gpus_needed
+from engines.vllm import CPU_ARGUMENTS, CPU_CACHE, GPU_BLOCK, NEUTRAL, WEIGHTS, gpus_needed
 from tenet.errors import EngineError, UsageError
 from tenet.ids import Json
 from tenet.servers import ServerStats
@@ -161,6 +161,7 @@ def _our_flags(source: ModelSource, *, on_cpu: bool) -> dict[str, Json]:
         "model": source.location,
         "served_model_name": source.name,
         "seed": 0,
+        "load_format": WEIGHTS,
         "enable_prefix_caching": True,
         "disable_log_stats": True,
         "disable_uvicorn_access_log": True,

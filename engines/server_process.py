@@ -26,6 +26,7 @@ from tenet.errors import EngineError, UsageError
 
 HOST: Final = "127.0.0.1"
 GRACE: Final = 20.0
+ELSEWHERE: Final = "run Tenet under WSL, or start the server elsewhere and name it: engine: http, base_url: ADDRESS"
 _SUPERVISOR: Final = Path(__file__).with_name("server_supervisor.py")
 _LAST_LINES: Final = 15
 _TAIL_BYTES: Final = 64 * 1024
@@ -144,9 +145,8 @@ class ServerProcess:
 
     def _begin(self) -> None:
         if sys.platform == "win32":
-            hint = "run Tenet under WSL, or start the server elsewhere and name it: engine: http, base_url: ADDRESS"
             raise EngineError(
-                "servers are started on Linux and macOS only: ending them safely needs process groups", hint=hint
+                "servers are started on Linux and macOS only: ending them safely needs process groups", hint=ELSEWHERE
             )
         self._tries += 1
         self.port = self.launch.port or free_port()

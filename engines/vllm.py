@@ -69,6 +69,8 @@ CPU_ARGUMENTS: Final[dict[str, Json]] = {
 """vLLM's engine fails on a CPU when it takes a prompt in chunks that is to be drawn from with a seed: it would turn back the offset of
 the random generator, and those of a CPU have none."""
 GPU_BLOCK: Final = 16
+WEIGHTS: Final = "safetensors"
+"""The weights that are read unless `load_format` says otherwise: vLLM itself would take pickles where there are no others."""
 PARALLEL: Final = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 _FLOOR: Final = -1e4
 
@@ -95,6 +97,11 @@ class VllmEngine(Engine):
     ) -> None:
         chosen = dict(options or {})
         self._process = VllmProcess.prepare()
+        if "hf_token" in chosen:
+            raise UsageError(
+                "options of the engine vllm: a key does not belong in a configuration",
+                hint="set HF_TOKEN in the environment",
+            )
         known = self._process.engine_arguments - OURS | {"revision"}
         if unknown := sorted(chosen.keys() - known):
             raise UsageError(f"options of the engine vllm: vLLM takes no {', '.join(unknown)}")
@@ -129,6 +136,7 @@ class VllmEngine(Engine):
         ours: dict[str, Any] = {
             "model": source.location,
             "seed": 0,
+            "load_format": WEIGHTS,
             "enable_prefix_caching": True,
             "disable_log_stats": True,
             "use_tqdm_on_load": False,

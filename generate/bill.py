@@ -7,7 +7,7 @@ step so far (`stats.json`), else it is unknown. The same table is told before a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,6 +22,8 @@ from tenet.runconfig import PriceConfig, RunConfig
 
 PLAN_FILE: Final = "plan.json"
 USAGE: Final = "usage"
+PLANS: Final = "plans"
+"""Where `stats.json` has, by step, how the last command that asked for it compared with its plan."""
 LEAST_CALLS: Final = 16
 """Fewest recorded calls of a step that tell its rate."""
 
@@ -142,6 +144,11 @@ def compare(planned: Bill, meter: Meter) -> list[Json]:
         if spent.calls or (item is not None and item.line.owed.high > 0):
             rows.append(_row(step, item, spent, meter.prices.get(role_of(step))))
     return rows
+
+
+def by_step(rows: Sequence[Json]) -> dict[str, Json]:
+    """The rows of a comparison by their step."""
+    return {str(row["step"]): row for row in rows if isinstance(row, dict)}
 
 
 def _together(one: Item, other: Item) -> Item:

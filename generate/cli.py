@@ -305,12 +305,14 @@ def schedule(run: Path, samples: int | None, as_json: bool) -> None:
     multiple=True,
     type=click.Path(path_type=Path, exists=True),
     metavar="PLACE",
-    help="What tenet evaluate, evaluate-curve or evaluate-reward wrote: a file, or its folder. Default: the run's own.",
+    help="What tenet evaluate, evaluate-curve or evaluate-reward wrote: a file, or its folder. Default: what lies in the run and "
+    "in the folders of trainings on it.",
 )
 def report(run: Path, out: Path | None, measured: tuple[Path, ...]) -> None:
-    """Write one self-contained page about a run: what it asked, what it found, how far to trust it.
+    """Write one self-contained page about a run: whether to trust it, why, and what to do next; see docs/report.md.
 
-    A folder that is no run and holds trainings, as a pipeline's, gives a page about these and their evaluations.
+    Trainings on the run or on a blend of it are shown where they lie in train/: the run's own, this folder's, or the one beside
+    runs/. A folder that is no run and holds trainings, as a pipeline's, gives a page about these and their evaluations.
 
     \b
     Example:

@@ -24,6 +24,7 @@ from generate.revision_chain import chains_of, rounds_of, stage_name
 from generate.revision_pairs import PAIRS as REVISION_PAIRS
 from generate.revision_pairs import PREFERENCES as REVISION_PREFERENCES
 from generate.revision_pairs import last_revisions
+from tenet.bundled import is_bundled
 from tenet.errors import MissingInput
 from tenet.ids import Json
 from tenet.records import Critique, Preference, PreferencePair, Prompt, Sample
@@ -124,7 +125,7 @@ def uses_pocket(config: Mapping[str, Json]) -> bool:
         *(policy if isinstance(policy, list | tuple) else [policy]),
     ]
     models = [str(one.get("model", "")) for one in asked if isinstance(one, Mapping)]
-    return any(Path(model).parts[-3:-1] == ("pocket", "models") for model in models)
+    return any(is_bundled(model) for model in models)
 
 
 def provenance(run: Run) -> dict[str, Json]:

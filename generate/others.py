@@ -33,8 +33,8 @@ class Others:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
-        self._file = tempfile.NamedTemporaryFile(prefix="tenet-keys-", suffix=".db")  # noqa: SIM115 - closed by `close`
-        self._keys = sqlite3.connect(self._file.name, isolation_level=None)
+        self._folder = tempfile.TemporaryDirectory(prefix="tenet-keys-")  # removed by `close`
+        self._keys = sqlite3.connect(Path(self._folder.name, "keys.db"), isolation_level=None)
         self._keys.execute("PRAGMA journal_mode=OFF")
         self._keys.execute("PRAGMA synchronous=OFF")
         self._keys.execute(
@@ -73,7 +73,7 @@ class Others:
     def close(self) -> None:
         """Close the other runs, and drop the index."""
         self._keys.close()
-        self._file.close()
+        self._folder.cleanup()
         for run in self._runs:
             run.close()
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from constitution.load import load
 from constitution.model import Constitution
-from generate.bill import PLAN_FILE, USAGE, Bill, bill, compare, read_usage
+from generate.bill import PLAN_FILE, PLANS, USAGE, Bill, bill, by_step, compare, read_usage
 from generate.calibrated import LABELLING
 from generate.context import Context, Step
 from generate.deriving import derive
 from generate.exporting import DATASET, export_run
-from generate.hubids import require_hub_ids
+from generate.hubids import hub_ids
 from generate.identity import PRINCIPLES, fingerprint
 from generate.intake import Input, read_input, take_on
 from generate.judged_by import asks_the_same, is_judged, judged_by, keep, writes_the_same
@@ -46,6 +46,7 @@ from tenet.budget import Spent
 from tenet.config import as_json
 from tenet.console import Console
 from tenet.errors import UsageError
+from tenet.hub import require
 from tenet.ids import Json
 from tenet.runconfig import RunConfig
 from tenet.runs import Run
@@ -159,7 +160,7 @@ def generate(order: Order, console: Console) -> Run:
 
 
 def _input(config: RunConfig) -> Input:
-    require_hub_ids(config)
+    require(hub_ids(config))
     return read_input(config)
 
 
@@ -207,7 +208,7 @@ def open_run(order: Order, cast: Cast, found: Input, console: Console) -> Run:
     Raises:
         FingerprintMismatch, RunLocked, UsageError: see `Run.open`; the edit has to be taken on, and may not be.
     """
-    known = fingerprint(order.config.seed, cast.policies, cast.judge, found, cast.members)
+    known = fingerprint(order.config, cast.policies, cast.judge, found, cast.members)
     run = Run.open(order.folder, as_json(order.config), known, command=order.command, say=console.say)
     try:
         edited = any(change.field == PRINCIPLES for change in run.changes.growth)
@@ -363,6 +364,8 @@ def _write_stats(context: Context, found: Input, planned: Bill | None) -> None:
     seconds = dict(before) if isinstance(before, dict) else {}
     for step, report in context.reports.items():
         seconds[step.value] = round(float(seconds.get(step.value, 0.0)) + report.seconds, 3)
+    compared = None if planned is None or not context.meter.spent else compare(planned, context.meter)
+    plans = held.get(PLANS)
     value: dict[str, Json] = {
         "input": found.counts,
         "left_out": dict(sorted(context.left_out.items())) if context.derived else held.get("left_out", {}),
@@ -370,7 +373,8 @@ def _write_stats(context: Context, found: Input, planned: Bill | None) -> None:
         LABELLING: context.labelling.as_json() if context.derived else held.get(LABELLING),
         "seconds": seconds,
         USAGE: _usage(held, context),
-        PLANNED: None if planned is None or not context.meter.spent else compare(planned, context.meter),
+        PLANNED: compared,
+        PLANS: {**(plans if isinstance(plans, dict) else {}), **by_step(compared or [])},
     }
     context.run.write_json(STATS, value)
 
@@ -391,5 +395,6 @@ def read_stats(folder: Path) -> dict[str, Json]:
 def _say_kept(gone: int, console: Console) -> None:
     if gone > 0:
         console.say(
-            f"{gone:,} prompts of this run are not in the input any more; they stay (leave them out with a run of another name)"
+            f"{gone:,} prompts of this run are not in the input any more, or beyond its limit; they stay, and what they lack is asked too "
+            "(a run of another name leaves them out)"
         )

@@ -15,8 +15,8 @@ from typing import Final
 
 from generate.export import ExportReport
 from generate.export.card import CARD
-from generate.hubids import SECONDS, first_line, is_offline, reaching
 from tenet.errors import MissingInput, UsageError
+from tenet.hub import SECONDS, first_line, is_offline, reaching
 from tenet.ids import Json
 
 _LOGIN: Final = "hf auth login   (or set HF_TOKEN); a token that may write is made in the settings of your account"

@@ -9,7 +9,7 @@ opinions of several judges are not averaged here, for they are not equally good.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,6 +25,7 @@ from judges.humans.labels import labels_of
 from judges.humans.store import add_labels, store_path
 from tenet.errors import InvalidInput, Problem
 from tenet.ids import Json, content_id
+from tenet.plugins import Kind, versions_of
 from tenet.records import (
     Choice,
     Finish,
@@ -220,8 +221,17 @@ def _require_same(held: Judgement, new: Judgement) -> None:
         )
 
 
-def write_run(path: Path, found: Recorded, files: Sequence[str], *, command: str) -> Recorded:
+def write_run(
+    path: Path, found: Recorded, files: Sequence[str], *, command: str, formats: Collection[str] = ()
+) -> Recorded:
     """Add what was recorded to the run at `path`, made where there is none; what it holds already stays as it is.
+
+    Args:
+        path: the run's folder.
+        found: what the files hold.
+        files: their names.
+        command: the command line, for the run's history.
+        formats: how the files were read; the run remembers the versions of those that plug-ins bring.
 
     Returns:
         All that the run now holds, its labels apart.
@@ -233,14 +243,18 @@ def write_run(path: Path, found: Recorded, files: Sequence[str], *, command: str
         StorageFailed: the disk is full or not writable.
     """
     held: Mapping[str, Json] = {}
+    used = versions((Kind.IMPORTERS, one) for one in formats)
     if (path / "run.json").is_file():
         with Run.read(path) as before:
             held = before.config
+            known = before.fingerprint.informational.get("plugins")
+        if isinstance(known, Mapping):  # of files that were read before
+            used["plugins"] = {**known, **versions_of((Kind.IMPORTERS, one) for one in formats)}
     named = held.get("recorded")
     names = list(dict.fromkeys([*(str(one) for one in (named if isinstance(named, list) else ())), *files]))
     config: dict[str, Json] = {"name": path.name, "seed": 0, "recorded": names}
     growth: dict[str, Json] = {"prompts": content_id("recorded", *names)}
-    with Run.open(path, config, Fingerprint({"kind": "recorded verdicts"}, growth, versions()), command=command) as run:
+    with Run.open(path, config, Fingerprint({"kind": "recorded verdicts"}, growth, used), command=command) as run:
         run.accept()
         whole = _merged(run, found)
         _write(run, whole)

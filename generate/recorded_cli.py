@@ -65,6 +65,7 @@ def import_command(
         found,
         [file.name for file in (*files, *labels)],
         command=shlex.join(["tenet", "verdicts", "import", *words]),
+        formats=[reading.format.name for reading in readings],
     )
     for reading in readings:
         for line in reading.lines():

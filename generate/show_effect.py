@@ -11,7 +11,7 @@ from generate.effect import Compared, Effect
 from generate.flip_rate import Share
 from generate.relabel import Relabelling
 from generate.show_plan import UNKNOWN, amount_text, money_text, time_text
-from tenet.console import Console
+from tenet.console import Console, harmless
 from tenet.ids import Json
 from tenet.records import Sample
 
@@ -126,7 +126,7 @@ def names(changes: tuple[Change, ...]) -> str:
 
 def short(text: str, most: int = _SHOWN) -> str:
     """A text on one line, cut where it is longer than `most`."""
-    line = " ".join(text.split())
+    line = harmless(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 

@@ -170,13 +170,14 @@ def settlement(rows: Sequence[Json], currency: str) -> str:
     for row in told:
         planned, happened = row.get("planned"), row["happened"]
         if isinstance(planned, Mapping):
-            shown.append([str(row["step"]), "planned", *_cells(planned, currency)])
+            shown.append([str(row["step"]), "planned", *cells(planned, currency)])
         name = "" if isinstance(planned, Mapping) else str(row["step"])
-        shown.append([name, "happened", *_cells(happened, currency)])
+        shown.append([name, "happened", *cells(happened, currency)])
     return draw_table(columns, shown, title="Plan and what happened").rstrip()
 
 
-def _cells(values: Any, currency: str) -> Iterator[str]:
+def cells(values: Any, currency: str) -> Iterator[str]:
+    """The amounts of one step in cells: calls, tokens, time, and with a currency the price."""
     for name in _FIELDS if currency else _FIELDS[:-1]:
         value = values.get(name)
         if value is None:

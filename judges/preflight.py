@@ -47,6 +47,8 @@ class Preflight:
     @property
     def summary(self) -> str:
         """One line for people."""
+        if not self.asked:
+            return "pre-flight: there was nothing to ask"
         text = f"pre-flight: {self.asked} questions on {self.prompts} prompts, none answered"
         if self.votes:
             text = f"pre-flight: {self.votes} of {self.asked} questions answered by text votes, without a probability"

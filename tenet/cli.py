@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verdicts": ("generate.recorded_cli:verdicts", "Bring in verdicts that judges gave elsewhere."),
     "card": ("judges.card.cli:card", "Measure how far the judges of a run may be trusted."),
     "plugins": ("tenet.plugins.cli:plugins", "List the plug-ins that are installed, and whether they work."),
-    "train": ("train.cli:train", "Train on a dataset: sft, reward, dpo, kto, online-dpo."),
+    "train": ("train.cli:train", "Train: sft, reward, dpo, kto, online-dpo, ppo, rloo."),
     "evaluate": ("train.cli:evaluate", "Compare a trained model with its base."),
     "evaluate-curve": ("train.measures.cli:evaluate_curve", "Measure every checkpoint: proxy, gold measure and KL."),
     "evaluate-reward": ("train.measures.cli:evaluate_reward", "Measure a reward model on pairs it has not seen."),
@@ -173,7 +173,9 @@ def _version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> No
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from tenet.console import harmless
+
+    click.echo(harmless(text), err=True)
 
 
 @click.command(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -24,6 +25,12 @@ from tenet.ids import Json
 LIVE_SECONDS = 0.1
 PLAIN_SECONDS = 30.0
 RATE_SECONDS = 60.0
+_STEERS = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+
+
+def harmless(text: str) -> str:
+    """A text without what would steer the terminal, which may come from models, files and servers; colours, tabs and lines stay."""
+    return _STEERS.sub("\ufffd", text)
 
 
 @dataclass
@@ -47,7 +54,7 @@ class Console:
         """A line for the person, on stderr, above the live ones if there are any."""
         with self.lock:
             self._wipe()
-            self.err.write(text + "\n")
+            self.err.write(harmless(text) + "\n")
             self.err.flush()
             if self._live and self.draws:
                 self._draw(self._live)
@@ -56,7 +63,11 @@ class Console:
         """The command's result, on stdout: text as it stands, or for `--json` (and for whatever is no text)
         JSON.
         """
-        text = value if isinstance(value, str) and not self.json else json.dumps(value, indent=2, ensure_ascii=False)
+        text = (
+            harmless(value)
+            if isinstance(value, str) and not self.json
+            else json.dumps(value, indent=2, ensure_ascii=False)
+        )
         self.out.write(text.rstrip("\n") + "\n")
         self.out.flush()
 
@@ -166,10 +177,11 @@ class Progress:
         self._console.say(text)
 
     def rate(self) -> float:
-        """Units a second over the last minute; 0 while nothing is done."""
+        """Units a second since a minute ago, or since the last progress before that; 0 while nothing is done."""
         with self._console.lock:
             now = self._console.clock()
-            self._marks = [mark for mark in self._marks[:-1] if now - mark[0] <= RATE_SECONDS] + self._marks[-1:]
+            while len(self._marks) > 1 and now - self._marks[1][0] >= RATE_SECONDS:
+                del self._marks[0]
             if not self._marks or self._marks[-1][1] != self.done:
                 self._marks.append((now, self.done))
             then, before = self._marks[0]
@@ -222,7 +234,7 @@ def progress_line(
     share = " so far" if growing else f" ({100 * done / total:.0f} %)" if total else ""
     parts = [f"{title}: {done:,} of {total:,}{share}"]
     if rate > 0:
-        parts.append(f"{rate:,.1f}/s")
+        parts.append(f"{rate:,.1f}/s" if rate >= 0.1 else f"{60 * rate:,.1f}/min")
     if flying:
         parts.append(f"{flying:,} in flight")
     if rate > 0 and done < total and not growing:
@@ -251,6 +263,11 @@ def quantity(value: float) -> str:
             figure = value / unit
             return f"{figure:.{0 if figure >= 100 else 1 if figure >= 10 else 2}f} {sign}"
     return f"{value:,.0f}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: 1 pair, 1,200 pairs."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def money(value: float) -> str:
@@ -324,7 +341,7 @@ def cell_text(value: Json) -> str:
     if isinstance(value, float):
         return f"{value:,.3f}"
     if isinstance(value, str):
-        return value
+        return harmless(value)
     return json.dumps(value, ensure_ascii=False)
 
 

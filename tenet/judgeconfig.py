@@ -26,18 +26,25 @@ class CritiqueFirstConfig:
     """How a judge of kind critique-first writes its comparison."""
 
     max_tokens: Annotated[int, AtLeast(1)] = 256
+    """The longest comparison, in tokens."""
     temperature: Annotated[float, AtLeast(0)] = 0.0
+    """Of its draw; 0 takes the likeliest tokens."""
 
 
 @dataclass(frozen=True)
 class ThinkingConfig:
-    """How a judge of kind reasoning thinks: for `budget` tokens at most, between the markers `open` and `close`."""
+    """How a judge of kind reasoning thinks."""
 
     budget: Annotated[int, AtLeast(1)] = 1024
+    """Most tokens of thinking; a thought that is not done by then is closed."""
     temperature: Annotated[float, AtLeast(0)] = 0.6
+    """Of its draw."""
     top_p: Annotated[float, MoreThan(0), Between(0, 1)] = 0.95
+    """Draw from the likeliest tokens that hold this much of the probability."""
     open: str = "<think>"
+    """What the model's chat template writes before thinking."""
     close: str = "</think>"
+    """What it writes after."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
@@ -48,11 +55,14 @@ class ThinkingConfig:
 
 @dataclass(frozen=True)
 class ScaleConfig:
-    """The scores of a judge of kind rating, from `low` to `high`; `rubric` says what a score means, by score."""
+    """The scores of a judge of kind rating."""
 
     low: Annotated[int, AtLeast(0)] = 1
+    """The lowest score."""
     high: Annotated[int, AtLeast(1)] = 5
+    """The highest score; at most 26 scores in all."""
     rubric: Mapping[str, str] = field(default_factory=dict)
+    """What a score means, by score."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
@@ -88,23 +98,36 @@ class JudgeConfig:
     """
 
     model: ModelRef = field(default="", metadata={"example": "org/judge-model"})
+    """The model, as a policy's; best of another family than the policy, for judges like their kin. A panel has none."""
     engine: Engine = "transformers"
+    """The host of the model, as a policy's."""
     base_url: tuple[str, ...] = ()
     kind: Annotated[str, Named(JUDGE_KINDS, Kind.JUDGES)] = "pairwise"
+    """How it is asked (docs/judges.md)."""
     members: tuple[JudgeConfig, ...] = ()
+    """The judges of a panel."""
     principles: Literal["sampled", "each", "whole"] = "sampled"
+    """One for each prompt; every one on its own; or all in one question."""
     chat_template_kwargs: Mapping[str, Json] = field(default_factory=dict)
     prefill: str = ""
     min_label_mass: Annotated[float, Between(0, 1)] = 0.5
     options: Mapping[str, Json] = field(default_factory=dict)
     critique: CritiqueFirstConfig | None = None
+    """With kind `critique-first`: how it writes its comparison."""
     thinking: ThinkingConfig | None = None
+    """With kind `reasoning`: how it thinks."""
     clamp: tuple[Annotated[float, Between(0, 1)], ...] = ()
+    """With these two kinds: bounds for probabilities, as in `[0.4, 0.6]`."""
     scale: ScaleConfig = field(default_factory=ScaleConfig)
+    """With kind `rating`: the scores."""
     letters: bool = False
+    """With kinds `rating` and `propositions`: answer by letter."""
     orders: Annotated[int, AtLeast(2)] = 2
+    """With kind `listwise`: in how many orders a prompt's responses are shown."""
     weights: InputPath | None = None
+    """With kind `propositions`: a file that `tenet weigh` wrote."""
     settings: Mapping[str, Json] = field(default_factory=dict)
+    """Those of a kind that a plug-in brings."""
 
     @property
     def about_pairs(self) -> bool:

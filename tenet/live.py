@@ -124,7 +124,7 @@ def write_live(folder: Path, live: Live) -> None:
     path = _file(folder, live.stage)
     temporary = aside(path)
     try:
-        temporary.write_text(json.dumps(asdict(live), ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(asdict(live), ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
         os.replace(temporary, path)  # noqa: PTH105 - as in tenet.runs.atomic
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -52,15 +52,13 @@ ExportFormat = Annotated[str, Named(EXPORT_FORMATS, Kind.EXPORTERS)]
 
 @dataclass(frozen=True)
 class PromptsConfig:
-    """Where the prompts are: a file (`path`), or a data set of a hub or a folder (`dataset`, `split`); one of
-    the two.
-
-    `column` names the prompts' column where it is not found by itself; `limit` takes the first so many.
-    """
+    """Where the prompts are: a file (`path`) or a data set, one of the two."""
 
     path: InputPath | None = None
     dataset: ModelRef | None = None
+    """A data set of a hub, or a folder with one; instead of `path`."""
     split: str = "train"
+    """The split of `dataset`."""
     column: str | None = None
     format: PromptFormat = "auto"
     limit: Annotated[int, AtLeast(1)] | None = None
@@ -78,19 +76,17 @@ class SamplesConfig:
     """Responses that were drawn before: a file of rows with a prompt and its responses."""
 
     path: InputPath
+    """The file of rows, each with a prompt and its responses."""
 
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """A model that answers prompts, and how it is drawn from: `samples` responses to each prompt.
-
-    `system` goes in front of prompts without a system turn of their own; `name` tells this policy from others
-    in the records (else the model's name does); `base_url` is where the engine http finds the model, one
-    address or several; `options` go to the engine.
-    """
+    """A model that answers prompts, and how it is drawn from."""
 
     model: ModelRef = field(metadata={"example": "org/policy-model"})
+    """The model: a folder, a hub id, or what the server calls it."""
     engine: Engine = "transformers"
+    """The host of the model: in this process, a server that is started for the run, or one that runs (docs/scale.md)."""
     base_url: tuple[str, ...] = ()
     samples: Annotated[int, AtLeast(1)] = 4
     temperature: Annotated[float, AtLeast(0)] = 1.0
@@ -124,6 +120,7 @@ class ScheduleConfig:
     """
 
     kind: Literal["round-robin", "regular", "knockout", "auto"] = field(default="round-robin", metadata={"short": True})
+    """Every pair; some of each response's; winners and losers play on; or by the number of responses."""
     degree: Annotated[int, AtLeast(2)] = 4
     second_order: Literal["always", "close"] = "always"
     close_within: Annotated[float, MoreThan(0)] = 1.0
@@ -138,6 +135,7 @@ class PairsConfig:
     """
 
     select: Literal["best-vs-worst", "best-vs-random", "all"] = "best-vs-worst"
+    """The best response against the worst, the best against any other one, or every judged pair."""
     min_margin: Annotated[float, AtLeast(0)] = 0.0
     keep_ties: bool = False
     min_agreement: Annotated[float, MoreThan(0), LessThan(1)] | None = None
@@ -146,17 +144,20 @@ class PairsConfig:
 
 @dataclass(frozen=True)
 class ReviseConfig:
-    """Critique and revision, so many times over.
+    """Critique and revision.
 
-    `samples`: the `first` usable response to each prompt is revised, or `all`. `check` has the judge compare each revised response with
-    its original: (revised, original) pairs come of it, and what is found worse is no SFT row. A revision is cut off at `max_tokens`,
-    and then not used.
+    `samples`: the `first` usable response to each prompt is revised, or `all`. Of `check` come pairs (revised, original), and what is
+    found worse is no SFT row. A revision that is cut off at `max_tokens` is not used.
     """
 
     rounds: Annotated[int, AtLeast(1)] = 1
+    """How often each response is critiqued and rewritten."""
     samples: Literal["first", "all"] = "first"
+    """Which responses to a prompt are revised."""
     check: bool = True
+    """Whether the judge compares the last revision with its original."""
     max_tokens: Annotated[int, AtLeast(1)] = 512
+    """The longest revision, in tokens."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,11 @@ class PriceConfig:
     """What a model costs per million tokens. Cached prompt tokens cost what others do where `cached` is left out."""
 
     prompt: Annotated[float, AtLeast(0)] = field(metadata={"example": "0.2"})
+    """A million prompt tokens."""
     completion: Annotated[float, AtLeast(0)] = field(metadata={"example": "0.6"})
+    """A million tokens that the model writes."""
     cached: Annotated[float, AtLeast(0)] | None = None
+    """A million prompt tokens that the server had in its cache."""
 
 
 @dataclass(frozen=True)
@@ -173,8 +177,11 @@ class PricesConfig:
     """What the models of a run cost; `policy` holds for every policy. A model without a price is not counted."""
 
     policy: PriceConfig | None = None
+    """Of each policy."""
     judge: PriceConfig | None = None
+    """Of the judge."""
     currency: str = "USD"
+    """What the prices are in; printed with each sum."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
@@ -187,7 +194,9 @@ class RatesConfig:
     """How fast the models are, in tokens a second, prompt and completion together; for the time in a plan."""
 
     policy: Annotated[float, MoreThan(0)] | None = None
+    """Of each policy."""
     judge: Annotated[float, MoreThan(0)] | None = None
+    """Of the judge."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +210,13 @@ class WorkersConfig:
     """
 
     kind: Literal["local", "ray"] = field(default="local", metadata={"short": True})
+    """In this process, or on a Ray cluster."""
     size: Annotated[int, AtLeast(1)] | None = None
+    """How many workers; without it as many as there is room for."""
     address: str = "auto"
+    """The cluster."""
     resources: Mapping[str, float] = field(default_factory=dict)
+    """What each worker needs, as in `{gpu: 1}`."""
 
 
 @dataclass(frozen=True)
@@ -222,17 +235,21 @@ class RunConfig:
     judge: JudgeConfig = field(metadata={"example": "{engine: transformers, model: org/judge-model}"})
     seed: Annotated[int, AtLeast(0)] = 0
     prompts: PromptsConfig | None = None
+    """Where the prompts are."""
     policy: tuple[PolicyConfig, ...] = ()
     samples: SamplesConfig | None = None
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     pairs: PairsConfig = field(default_factory=PairsConfig)
     critique: Literal["none", "pairs", "all"] = "pairs"
+    """Which responses the judge is asked to say why about: none, those of the dataset's pairs, or all."""
     revise: ReviseConfig | None = None
     export: tuple[ExportFormat, ...] = ("trl-preference",)
+    """The forms in which the dataset is written."""
     max_failures: Annotated[float, Between(0, 1)] = 0.02
     prices: PricesConfig | None = None
     rates: RatesConfig | None = None
     workers: WorkersConfig = field(default_factory=WorkersConfig)
+    """Where the models are asked from (docs/scale.md)."""
     reuse: tuple[InputPath, ...] = ()
     overlap: Literal["auto", "yes", "no"] = "auto"
 

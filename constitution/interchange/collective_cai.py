@@ -15,6 +15,7 @@ from constitution.model import Constitution
 from tenet.errors import InvalidInput
 from tenet.ids import Json
 from tenet.reading import delimited
+from tenet.spreadsheet import guarded, plain
 
 _ID: Final = "comment-id"
 _BODY: Final = "comment-body"
@@ -51,7 +52,7 @@ def _read(source: Source) -> Reading:
 
 
 def _fields(row: dict[str, str]) -> dict[str, Json]:
-    fields: dict[str, Json] = {"text": row[_BODY]}
+    fields: dict[str, Json] = {"text": plain(row[_BODY])}
     votes = ", ".join(f"{row[key].strip()} {key}" for key in _VOTES if row.get(key, "").strip())
     if row.get(_ID, "").strip() and votes:
         fields["source"] = f"Collective Constitutional AI, statement {row[_ID].strip()}: {votes}"
@@ -62,7 +63,7 @@ def _write(constitution: Constitution) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow([_ID, _BODY])
-    writer.writerows([number, principle.text] for number, principle in enumerate(constitution.principles))
+    writer.writerows([number, guarded(principle.text)] for number, principle in enumerate(constitution.principles))
     return buffer.getvalue()
 
 

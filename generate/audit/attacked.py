@@ -14,9 +14,10 @@ from typing import Final
 from generate.audit.bench import Bench, Question, Verdict, changed
 from generate.audit.model import Audit, Result, Row, result
 from generate.audit.score import Compared, Trial, compared
-from generate.report.words import percent, plural
+from generate.report.words import percent
 from judges.audit.attacks import INJECTIONS, OPINIONS, Attack, Place, Target, placed
 from judges.pairwise import LABELS
+from tenet.console import plural
 from tenet.records import Prompt
 
 LIMIT: Final = 0.1

@@ -15,9 +15,10 @@ from generate.audit.model import Audit, Interval, Result, Row, result, row_all
 from generate.audit.score import mean as mean_of
 from generate.audit.score import rate
 from generate.report.audits import signed
-from generate.report.words import percent, plural
+from generate.report.words import percent
 from judges.audit.probes import NULLS, REFUSALS, filled, is_benign, repeated
 from judges.probability import mean
+from tenet.console import plural
 from tenet.records import Sample
 
 WINS: Final = 0.1

@@ -21,8 +21,11 @@ class AxisConfig:
     """One axis: pairs whose prompt has one of `tags`, or that were judged by one of `principles`, get the labels of `source`."""
 
     source: Literal["human", "ai"] = field(metadata={"example": "human"})
+    """Whose labels the pairs get."""
     tags: tuple[str, ...] = ()
+    """Pairs whose prompt has one of these tags."""
     principles: tuple[str, ...] = ()
+    """Pairs that were judged by one of these principles."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name everything that contradicts something else."""
@@ -47,10 +50,11 @@ class BlendConfig:
 
     `by: principle` learns for each principle by itself how far the judge is to be believed, where it has labels enough; `run` learns it
     for all at once. `conflicts` is the rule where people and judge name different winners: `keep` what the strategy takes, `human`,
-    `ai`, `pool` both, or `drop` the pair. `labels` is a file of labels; without it, those in the run.
+    `ai`, `pool` both, or `drop` the pair.
     """
 
     strategy: Strategy = field(metadata={"example": "routed"})
+    """How the two are put together (docs/blending.md)."""
     name: Name | None = None
     seed: Annotated[int, AtLeast(0)] = 0
     labels: InputPath | None = None
@@ -63,6 +67,7 @@ class BlendConfig:
     share: Annotated[float, Between(0, 1)] | None = None
     keep_ties: bool = False
     export: tuple[BlendFormat, ...] = ("trl-preference",)
+    """The forms in which the dataset is written."""
 
     @property
     def called(self) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from generate.coverage.model import Agreement, Coverage, Finding, Kind, PrincipleCoverage
 from generate.report.model import Level, Notice
-from generate.report.words import plural
+from tenet.console import plural
 
 REDUNDANT_SHARE: Final = 0.05
 """Without a redundant principle fewer winners than this change, at the upper end of the interval."""

@@ -13,7 +13,8 @@ from generate.coverage.model import Agreement, Coverage, Kind
 from generate.report.facts import when_made
 from generate.report.model import Notice, Tile
 from generate.report.render import environment
-from generate.report.words import between, number, percent, plural
+from generate.report.words import between, number, percent
+from tenet.console import plural
 
 MOST_SHOWN: Final = 40
 """Principles in the matrix; of more, those that were asked about the most pairs."""

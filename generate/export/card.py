@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from generate.export.frontmatter import front_matter
 from generate.export.markdown import bullet, code, inline, table
-from generate.report.words import between, percent, plural
+from generate.report.words import between, percent
+from tenet.console import plural
 from tenet.ids import Json
 from tenet.licence import licence_of
 from tenet.runs import atomic
@@ -162,10 +163,18 @@ def _trust(data: ReportData, anchors: str, labelling: str) -> list[str]:
         *([bullet(lines)] if lines else []),
         *_margins(data),
     ]
+    # Trainings are no part of the dataset, and commands name places of a machine: the card has neither.
     notices = [
-        f"**{inline(notice.title)}.** {inline(notice.body)} {inline(notice.mend)}".rstrip() for notice in data.notices
+        f"**{inline(one.title)}.** {inline(one.body)} {inline(_sentence(one.mend))}".rstrip()
+        for one in data.notices
+        if not one.policy
     ]
     return parts + ([bullet(notices)] if notices else [])
+
+
+def _sentence(mend: str) -> str:
+    """What to do, without the command that a page shows behind it."""
+    return f"{mend[:-1]}." if mend.endswith(":") else mend
 
 
 def _measured(data: ReportData) -> Iterator[CardRow]:

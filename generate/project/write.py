@@ -10,12 +10,12 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from constitution import shape
 from constitution.sources import shipped
+from tenet import bundled
 from tenet.errors import MissingInput, UsageError
 from tenet.runs.atomic import make_folder, storage
 from tenet.yamlfile import suggest
@@ -65,8 +65,7 @@ class Project:
     def models(self) -> tuple[str, str]:
         """The policy and the judge."""
         if self.engine == "pocket":
-            folder = Path(str(files("pocket"))) / "models"
-            return _model(self.policy or str(folder / "policy")), _model(self.judge or str(folder / "judge"))
+            return _model(self.policy or bundled.POLICY), _model(self.judge or bundled.JUDGE)
         return _model(self.policy or POLICY), _model(self.judge or JUDGE)
 
 
@@ -136,6 +135,9 @@ def _slots(project: Project) -> dict[str, str]:
         "POLICY_WORD": shlex.quote(policy),
         "JUDGE_WORD": shlex.quote(judge),
         "MODEL_NOTE": note,
+        "LEARNING_RATE": "learning_rate: 5e-4  # for models this tiny; otherwise"
+        if pocket
+        else "# learning_rate: 1e-6  #",
         "BASE_URL": address if project.engine == "http" else "",
         "MAX_TOKENS": "128" if pocket else "512",
         "THINKING": f"  {'' if thinks else '# '}{thinking}",

@@ -82,4 +82,7 @@ def _included(file: Constitution, named: str, target: Path) -> str:
     assert file.path is not None
     if file.path == shipped().get(named):
         return named
-    return Path(os.path.relpath(file.path.resolve(), target.resolve().parent)).as_posix()
+    path, folder = file.path.resolve(), target.resolve().parent
+    if path.drive != folder.drive:  # Windows: no way leads from one drive to another
+        return path.as_posix()
+    return Path(os.path.relpath(path, folder)).as_posix()

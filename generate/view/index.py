@@ -1,9 +1,10 @@
 """Makes the index of a run that a view reads: one DuckDB file with its prompts, responses and pairs, made once for each state of the run.
 
 The file lies in the run's folder `.view` and is derived: it may be deleted at any time. It is written aside and renamed, so several views
-of one run are in nobody's way. Shards hold the same prompts in all stages, so they are taken some at a time and memory does not grow with
-the run. A pair's p is that of the dataset where it is exported; `earlier` holds what superseded answers say of it: the mean of their
-P(first is better), a vote counting 3 to 1, without weights, since the principles that they were weighed by are another file's.
+of one run are in nobody's way; what a killed one left is removed by the next. Shards hold the same prompts in all stages, so they are
+taken some at a time and memory does not grow with the run. A pair's p is that of the dataset where it is exported; `earlier` holds what
+superseded answers say of it: the mean of their P(first is better), a vote counting 3 to 1, without weights, since the principles that
+they were weighed by are another file's.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,15 +28,17 @@ from generate.revision_pairs import PREFERENCES as REVISION_PREFERENCES
 from generate.supersede import attic_of
 from generate.view.query import State
 from generate.view.shards import Shards, quoted, state_of
-from tenet.errors import MissingInput
+from tenet.errors import MissingInput, StorageFailed
 from tenet.ids import content_id
 from tenet.records import Judgement, Preference, PreferencePair, Prompt, Revision, Sample
 from tenet.runs import Run
+from tenet.runs.lock import FileLock, is_held
 
 if TYPE_CHECKING:
     import duckdb
 
 FOLDER: Final = ".view"
+_MAKING: Final = ".making-"
 VERSION: Final = 2
 SHARDS_AT_ONCE: Final = 64
 MEMORY: Final = "512MB"
@@ -57,20 +61,51 @@ def index_of(run: Run, spare: Path, told: Told = lambda _done, _all: None) -> Pa
         return _made(run, Path(tempfile.mkdtemp(dir=spare)), told)
     keep = run.path / FOLDER
     path = keep / f"{content_id('view', VERSION, duckdb.__version__, state)}.duckdb"
+    _sweep(keep)
     if path.is_file():
         return path
-    try:
-        keep.mkdir(exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=".making-", dir=keep))
-    except OSError:  # a run that may only be read
-        return _made(run, Path(tempfile.mkdtemp(dir=spare)), told)
-    made = _made(run, place, told)
-    for old in keep.glob("*.duckdb"):
-        with suppress(OSError):  # of a state that is gone; another view may still read it where open files cannot go
-            old.unlink()
-    made.replace(path)
-    made.parent.rmdir()
+    with ExitStack() as stack:
+        try:
+            keep.mkdir(exist_ok=True)
+            folder = stack.enter_context(_making(keep))
+        except (OSError, StorageFailed):  # a run that may only be read
+            return _made(run, Path(tempfile.mkdtemp(dir=spare)), told)
+        made = _filled(run, folder, told)
+        for old in keep.glob("*.duckdb"):
+            with suppress(
+                OSError
+            ):  # of a state that is gone; another view may still read it where open files cannot go
+                old.unlink()
+        made.replace(path)
     return path
+
+
+@contextmanager
+def _making(keep: Path) -> Iterator[Path]:
+    """A folder to make an index in. Its lock is held before it is there and until it is gone: others tell it from a leftover."""
+    folder = keep / f"{_MAKING}{uuid.uuid4().hex}"
+    lock = _lock_of(folder)
+    with FileLock(lock):
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def _sweep(keep: Path) -> None:
+    """Remove what a killed process had begun to make."""
+    for folder in keep.glob(f"{_MAKING}*"):
+        lock = _lock_of(folder)
+        if folder.is_dir() and not is_held(lock):
+            with suppress(OSError):
+                shutil.rmtree(folder)
+                lock.unlink(missing_ok=True)
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".lock")
 
 
 def connect(path: str, *, scratch: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:

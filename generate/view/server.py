@@ -36,7 +36,6 @@ _FILES: Final = {
     "/": ("view.html", "text/html"),
     "/view.css": ("view.css", "text/css"),
     "/view.js": ("view.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from judges.card.build import Card, JudgeCard
 from judges.card.figures import Figure
-from tenet.console import draw_table
+from tenet.console import draw_table, plural
 from tenet.ids import Json
 
 _SHOWN_PRINCIPLES: Final = 30
@@ -19,11 +19,7 @@ def words(card: Card) -> str:
     for name, judge in card.judges.items():
         parts += _judge(name, judge)
     if card.people:
-        counts = card.counts
-        title = (
-            f"People: {counts['labels']:,} labels of {counts['annotators']:,} annotators on {counts['pairs']:,} pairs"
-        )
-        parts.append(figure_table(title, card.people))
+        parts.append(figure_table(people_title(card.counts), card.people))
     if card.between:
         rows = [[names, *(_cell(figures.get(one)) for one in _BETWEEN)] for names, figures in card.between.items()]
         parts.append(draw_table(("annotators", *_BETWEEN), rows, title="Two by two", right=_BETWEEN))
@@ -33,6 +29,12 @@ def words(card: Card) -> str:
     if card.ratings:
         parts.append(_ratings(card.ratings))
     return "\n\n".join(part.rstrip("\n") for part in parts)
+
+
+def people_title(counts: Mapping[str, Any]) -> str:
+    """How many labels of how many people on how many pairs."""
+    told = (plural(counts[f"{one}s"], one) for one in ("label", "annotator", "pair"))
+    return "People: {} of {} on {}".format(*told)
 
 
 def figure_table(title: str, figures: Mapping[str, Figure]) -> str:

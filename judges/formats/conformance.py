@@ -57,7 +57,7 @@ def _broken(form: Format, sample: Path) -> Iterator[str]:
     spoilt += [{key: value for key, value in first.items() if key != column} for column in first]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.jsonl"
-        file.write_text("\n".join(json.dumps(row, default=str) for row in spoilt), encoding="utf-8")
+        file.write_text("\n".join(json.dumps(row, default=str) for row in spoilt), encoding="utf-8", newline="\n")
         places: set[int] = set()
         try:
             for place, item in form.read(Source(open_rows(file), file, judge="judge")):

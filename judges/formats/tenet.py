@@ -10,6 +10,7 @@ from judges.humans.labels import COLUMNS, OWN, REQUIRED, WITHDRAWS, parse_label
 from tenet.errors import InvalidInput, Problem, UsageError
 from tenet.reading.rows import Rows
 from tenet.reading.turns import kind_of
+from tenet.spreadsheet import plain
 from tenet.yamlfile import suggest
 
 NOT_YET: Final = "not labelled yet"
@@ -30,6 +31,8 @@ def read(source: Source) -> Iterator[tuple[int, Item | Skipped]]:
             yield row.place, Skipped(row.problem or f"expected a row with columns, found {kind_of(row.value)}")
             continue
         told = source.columns.row(row.value)
+        if rows.cells:
+            told = {name: plain(value) if isinstance(value, str) else value for name, value in told.items()}
         if WITHDRAWS in told:
             yield row.place, _withdrawn(told)
             continue

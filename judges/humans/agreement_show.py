@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from judges.card.figures import Figure
-from judges.card.show import figure_table
+from judges.card.show import figure_table, people_title
 from judges.humans.agreement import Agreement, Annotator, Disagreement
 from tenet.console import draw_table
 from tenet.ids import Json
@@ -57,9 +57,7 @@ def _annotator(one: Annotator) -> dict[str, Json]:
 
 def words(found: Agreement) -> str:
     """The whole as text."""
-    counts = found.counts
-    title = f"People: {counts['labels']:,} labels of {counts['annotators']:,} annotators on {counts['pairs']:,} pairs"
-    parts = [figure_table(title, found.people), _annotators(found.annotators)]
+    parts = [figure_table(people_title(found.counts), found.people), _annotators(found.annotators)]
     if found.between:
         rows: list[list[Json]] = [
             [names, *(_cell(one) for one in own.values())] for names, own in found.between.items()

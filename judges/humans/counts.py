@@ -85,8 +85,9 @@ class LabelCounts:
     def lines(self) -> list[str]:
         """The counts in words, with places."""
         given = ", ".join(f"{count:,} {name}" for name, count in sorted(self.preferences.items()))
+        noun = "person" if self.annotators == 1 else "people"
         told = [
-            f"{self.rows:,} rows read, {self.labels:,} labels ({given}) of {self.annotators:,} people "
+            f"{self.rows:,} rows read, {self.labels:,} labels ({given}) of {self.annotators:,} {noun} "
             f"on {self.prompts:,} prompts"
         ]
         if self.several_turns:

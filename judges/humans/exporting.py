@@ -22,6 +22,7 @@ from judges.formats.ours import prompt_cell
 from judges.humans.labels import COLUMNS, label_to_json
 from tenet.ids import Json, canonical_json, content_id
 from tenet.records import Choice, Label, Message, Prompt
+from tenet.spreadsheet import guarded
 
 _COLUMNS: Final = (*COLUMNS, "source")
 _SAID: Final = ("preference", "annotator")
@@ -115,17 +116,21 @@ def jsonl(tasks: Iterable[Task]) -> Iterator[str]:
 
 
 def csv_rows(tasks: Iterable[Task]) -> Iterator[str]:
-    """The same as a table, with the mark and line ends that spreadsheets expect."""
+    """The same as a table, with the mark and line ends that spreadsheets expect; no text is taken for a formula."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\r\n", restval="")
+    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\r\n", restval="", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     yield _MARK
     for row in _flat(tasks, cells=True):
-        writer.writerow({name: "" if value is None else value for name, value in row.items()})
+        writer.writerow({name: _cell(value) for name, value in row.items()})
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue()
+
+
+def _cell(value: Json) -> Json:
+    return guarded(value) if isinstance(value, str) else "" if value is None else value
 
 
 def _flat(tasks: Iterable[Task], *, cells: bool) -> Iterator[Row]:

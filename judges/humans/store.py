@@ -172,7 +172,7 @@ def _opened(path: Path) -> int:
     """The file with its lock. Whoever waited for the lock of a file that was then removed opens the new one."""
     while True:
         created = not path.exists()
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         try:
             if created:
                 atomic.fsync_folder(path.parent)
@@ -247,7 +247,8 @@ def _mend(file: int, path: Path) -> None:
     while start > 0 and b"\n" not in tail:
         step = min(_TAIL, start)
         start -= step
-        tail = os.pread(file, step, start) + tail
+        os.lseek(file, start, os.SEEK_SET)
+        tail = os.read(file, step) + tail
     tail = tail[tail.rfind(b"\n") + 1 :]
     if not tail:
         return

@@ -292,7 +292,7 @@ def train_judge(
         say(
             f"watch {step} seen {_mean(seen.values()):.3f} {_line(seen)} | unseen {_mean(unseen.values()):.3f} {_line(unseen)}"
         )
-        with (work / "watch.jsonl").open("a", encoding="utf-8") as log:
+        with (work / "watch.jsonl").open("a", encoding="utf-8", newline="\n") as log:
             log.write(json.dumps({"step": step, "seen": _mean(seen.values()), "unseen": _mean(unseen.values())}) + "\n")
         if min(score.right / max(1, score.asked) for score in seen.values()) > 0.7 and _mean(seen.values()) > 0.8:
             publish(pupil.model)

@@ -67,7 +67,7 @@ def written_by(model: Qwen3ForCausalLM, encode: Encoder, path: Path, say: Callab
             }
             for prompt, found in zip(prompts, texts, strict=True)
         ]
-        path.with_suffix(".new").write_text(json.dumps(rows), encoding="utf-8")
+        path.with_suffix(".new").write_text(json.dumps(rows), encoding="utf-8", newline="\n")
         path.with_suffix(".new").replace(path)
     rows = json.loads(path.read_text(encoding="utf-8"))
     return tuple(

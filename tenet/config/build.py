@@ -161,7 +161,7 @@ class Builder:
         full = Path(os.path.normpath(base / Path(text).expanduser()))
         if full.exists():
             return str(full)
-        looks = text.startswith(("./", "../", "/", "~"))
+        looks = text.startswith(("./", "../", ".\\", "..\\", "/", "~")) or Path(text).is_absolute()
         if rule is Resolve.IF_THERE and not looks:
             return text
         near = suggest(full.name, [entry.name for entry in full.parent.iterdir()]) if full.parent.is_dir() else ""

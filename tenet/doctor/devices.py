@@ -18,7 +18,6 @@ DPO holds a second model unless `precompute_reference` is on, which is the defau
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -156,14 +155,13 @@ def billions(count: float) -> str:
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or its container's; 0 where that cannot be told."""
-    try:
-        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return 0
+    """Bytes of memory that this process may use: the machine's, or its container's."""
+    import psutil
+
+    found = int(psutil.virtual_memory().total)
     for limit in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
-            found = min(found, int((Path("/sys/fs/cgroup") / limit).read_text()))
+            found = min(found, int((Path("/sys/fs/cgroup") / limit).read_text(encoding="utf-8")))
         except (OSError, ValueError):
             continue
     return found

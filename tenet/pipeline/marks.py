@@ -71,7 +71,7 @@ def difference(before: Marks, now: Marks) -> str:
 
 def below(marks: Marks, folder: str, path: str) -> set[str]:
     """The names, seen from `path`, of those marked files of a folder that are at `path` or in it."""
-    inner = os.path.relpath(path, folder)
+    inner = Path(os.path.relpath(path, folder)).as_posix()
     if inner == ITSELF:
         return set(marks)
     if inner in marks:

@@ -86,7 +86,7 @@ class _PassedOn:
     def _send(self, number: int) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
-            if os.name == "posix":
+            if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, number)
-            else:
-                self._process.send_signal(number)
+            elif number != signal.SIGINT:  # a console of Windows sends Ctrl-C to all that share it
+                self._process.terminate()

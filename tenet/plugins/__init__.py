@@ -4,6 +4,6 @@ A distribution names what it brings as an entry point of a group, `tenet.judges`
 Knows names and versions of what is installed, and nothing of what a plug-in of a kind has to be: the registries say that.
 """
 
-from tenet.plugins.entries import Kind, Plugin, find, installed, names
+from tenet.plugins.entries import Kind, Plugin, find, installed, names, versions_of
 
-__all__ = ["Kind", "Plugin", "find", "installed", "names"]
+__all__ = ["Kind", "Plugin", "find", "installed", "names", "versions_of"]

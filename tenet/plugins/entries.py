@@ -7,13 +7,14 @@ touches commands that ask for something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from typing import Any, Final
 
 from tenet.errors import PluginBroken, UsageError
+from tenet.ids import Json
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -83,6 +84,11 @@ def installed(kind: Kind) -> tuple[Plugin, ...]:
 def names(kind: Kind) -> tuple[str, ...]:
     """The names that plug-ins of a kind claim, each once."""
     return tuple(dict.fromkeys(one.name for one in installed(kind)))
+
+
+def versions_of(used: Iterable[tuple[Kind, str]]) -> dict[str, Json]:
+    """The packages, with their versions, that bring what is used, under `KIND.NAME`; what is Tenet's own is left out."""
+    return {f"{kind}.{name}": str(one) for kind, name in used for one in installed(kind) if one.name == name}
 
 
 def find(kind: Kind, name: str, own: Collection[str]) -> Plugin | None:

@@ -63,8 +63,8 @@ class CorruptShard(Exception):
 
 
 def fsync_file(path: Path) -> None:
-    """Have the file's content reach the disk."""
-    _fsync(path, os.O_RDONLY)
+    """Have the file's content reach the disk. It is opened for writing: Windows flushes no other."""
+    _fsync(path, os.O_RDWR)
 
 
 def fsync_folder(path: Path) -> None:

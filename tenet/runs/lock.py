@@ -52,13 +52,9 @@ class Holder:
         """False only where the process is known to be gone: it ran on this host and is there no more."""
         if self.host != socket.gethostname():
             return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            return True
-        return True
+        import psutil  # `os.kill(pid, 0)` asks on POSIX; on Windows it sends Ctrl-C
+
+        return bool(psutil.pid_exists(self.pid))
 
 
 class Locked(Exception):
@@ -130,7 +126,7 @@ class FileLock:
         if holder is not None and not holder.alive:
             marker.unlink(missing_ok=True)
         try:
-            with marker.open("x", encoding="utf-8") as file:
+            with marker.open("x", encoding="utf-8", newline="\n") as file:
                 file.write(_myself())
         except FileExistsError:
             return False

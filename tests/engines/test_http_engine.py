@@ -3,6 +3,7 @@
 import gc
 import math
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -216,6 +217,31 @@ def test_an_unknown_model_names_those_that_are_served(server):
             engine.check()
         with pytest.raises(EngineError, match="does not serve other: HTTP 404: The model `other` does not exist"):
             engine.read_labels(questions(engine.tokenizer, 3), labels_of(engine))
+
+
+def test_a_redirection_is_not_followed_and_no_key_goes_with_it(monkeypatch):
+    asked = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append((self.path, self.headers.get("Authorization")))
+            self.send_response(307)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        with engine_on(f"http://127.0.0.1:{running.server_port}/v1") as engine, pytest.raises(EngineError) as caught:
+            engine.check()
+        running.shutdown()
+    assert "a redirection, which is not followed" in str(caught.value)
+    assert {path for path, _ in asked} == {"/v1/models"}
+    assert KEY not in str(caught.value)
 
 
 def test_an_address_without_v1_is_told_so(server):

@@ -1,5 +1,6 @@
 """A model that is not there, or is no model, is told in words that mend it."""
 
+import json
 import shutil
 
 import pytest
@@ -104,3 +105,18 @@ def test_options_are_checked_all_at_once():
 def test_unknown_engine():
     with pytest.raises(UsageError, match="'tgi' is none of transformers, vllm, vllm-server, http, recorded, scripted"):
         create_engine("tgi", "x")
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_that_comes_with_a_model_runs_only_where_it_is_asked_for(tiny_model, tmp_path, monkeypatch, trusted):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder, ran = tmp_path / "model", tmp_path / "ran"
+    shutil.copytree(tiny_model, folder)
+    told = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}}
+    (folder / "config.json").write_text(json.dumps(told))
+    (folder / "own.py").write_text(
+        f"from pathlib import Path\nPath({str(ran)!r}).touch()\nraise ImportError('own code')\n"
+    )
+    with pytest.raises(MissingInput, match="the model cannot be loaded"):
+        create_engine("transformers", str(folder), options={"trust_remote_code": trusted})
+    assert ran.exists() is trusted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,3 +111,11 @@ def test_the_supervisor_says_that_a_command_is_not_there() -> None:
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (127, "/no/such/command: No such file or directory\n")
+
+
+def test_on_windows_vllm_is_refused_with_a_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.server_flags.find_spec", lambda name: None)
+    monkeypatch.setattr("engines.server_flags.sys", SimpleNamespace(platform="win32"))
+    with pytest.raises(MissingInput, match="does not run on Windows") as caught:
+        VllmServer.find()
+    assert "engine: http" in caught.value.hint

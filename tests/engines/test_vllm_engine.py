@@ -110,6 +110,18 @@ def test_unknown_options_are_named(tiny_model):
         create_engine("vllm", str(tiny_model), options={"tensor_paralel_size": 2})
 
 
+def test_keys_are_refused_and_weights_are_safetensors(tiny_model):
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed (make setup-vllm)")
+    with pytest.raises(UsageError, match="a key does not belong in a configuration") as caught:
+        create_engine("vllm", str(tiny_model), options={"hf_token": "hf_secret"})
+    assert "hf_secret" not in str(caught.value)
+    with create_engine("vllm", str(tiny_model)) as engine:
+        assert engine._start.args[1]["load_format"] == "safetensors"
+    with create_engine("vllm", str(tiny_model), options={"load_format": "dummy"}) as engine:
+        assert engine._start.args[1]["load_format"] == "dummy"
+
+
 def test_a_start_that_fails_ends_in_words(tiny_model, vllm_engine):
     with pytest.raises(EngineError, match=r"starting vLLM with tiny failed"):
         create_engine("vllm", str(tiny_model), options={"quantization": "no-such-scheme"}).loaded()

@@ -169,12 +169,12 @@ def test_the_command_and_the_report_of_what_it_made(tmp_path: Path) -> None:
     data = report_data(run)
     (shown,) = data.judge_cards
     assert (shown.name, shown.labelled, shown.stale) == ("one/Vanilla", 3, False)
-    assert {row.name: row.value for row in shown.rows}["accuracy"] == "50.0 %"
+    assert {row.name: row.value for row in shown.rows}["accuracy"] == "50.0\u202f%"
     page = render(data)
     assert "How far the judge may be trusted" in page
-    assert "50.0 %" in page
+    assert "50.0\u202f%" in page
     told = sentence(data.judge_cards)
-    assert told.startswith("one/Vanilla gave the verdict of 1 person in 50.0 %")
+    assert told.startswith("one/Vanilla gave the verdict of 1 person in 50.0\u202f%")
     assert "unvalidated" not in page
     with Run.read(run) as opened:
         export_run(opened, ["trl-preference"], tmp_path / "dataset")

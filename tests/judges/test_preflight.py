@@ -91,6 +91,7 @@ def test_prompts_without_a_principle_are_passed_over_and_nothing_is_no_failure()
     judge = PairwiseJudge(scripted(), tagged)
     report = preflight(judge, cases())
     assert (report.asked, report.median_mass) == (0, None)
+    assert report.summary == "pre-flight: there was nothing to ask"
     later = [*cases(25), (prompt_of("Sort?", tags=("code",)), sample_of("x"), sample_of("y"))]
     assert preflight(judge, later).asked == 2
 

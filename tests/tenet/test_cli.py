@@ -95,6 +95,11 @@ def test_version() -> None:
     [
         (UsageError("bad key", hint="mend it"), 2, "Error: bad key\n  mend it\n"),
         (MissingInput("no file"), 3, "Error: no file\n"),
+        (
+            MissingInput("the server says: \x1b[2J\x1b]0;title\x07"),
+            3,
+            "Error: the server says: \ufffd[2J\ufffd]0;title\ufffd\n",
+        ),
         (TooManyFailures("all failed"), 4, "Error: all failed\n"),
         (Interrupted("Stopped.", resume="tenet go"), 130, "Stopped.\n  go on with: tenet go\n"),
         (TenetError("odd"), 1, "Error: odd\n"),

@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 
-from tenet.console import Console, Progress, cell_text, duration, has_colour
+from tenet.console import Console, Progress, cell_text, draw_table, duration, harmless, has_colour, plural
 
 
 class Terminal(StringIO):
@@ -129,6 +129,18 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
     assert progress.rate() == pytest.approx(1.0, rel=0.05)
 
 
+def test_what_takes_longer_than_a_minute_is_not_taken_for_a_sudden_hurry() -> None:
+    con, _, _, clock = console()
+    progress = Progress(con, "sampling")
+    progress.start(64)
+    clock.now += 80
+    progress.advance(1)
+    assert progress.line() == "sampling: 1 of 64 (2 %) · 0.8/min · 1h 24m left"
+    clock.now += 0.2
+    progress.advance(63)
+    assert progress.line() == "sampling: 64 of 64 (100 %) · 0.8/s"
+
+
 def test_into_a_log_it_is_a_plain_line_now_and_then() -> None:
     con, _, err, clock = console()
     with con.progress("sample") as progress:
@@ -216,3 +228,27 @@ def test_words_of_anybody_come_above_the_live_line() -> None:
         )
     con.say("after")
     assert err.getvalue().endswith("\nafter\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b]0;owned\x07", "\x1b[2J", "back\x08", "over\rwritten", "\x9b2J", "\x1bc", "\x7f", "\0"]
+)
+def test_text_of_others_cannot_steer_the_terminal(text: str) -> None:
+    con, out, err, _ = console()
+    con.say(f"said {text}")
+    con.data(f"data {text}")
+    con.table(["column"], [[f"cell {text}"]])
+    shown = out.getvalue() + err.getvalue()
+    assert "\ufffd" in shown
+    assert not set(shown) & {"\x1b", "\x07", "\x08", "\r", "\x9b", "\x7f", "\0"}
+
+
+def test_colours_tabs_and_lines_stay() -> None:
+    text = "\x1b[32mgreen\x1b[0m\tand\nplain \u4f60"
+    assert harmless(text) == text
+    assert "\u4f60" in draw_table(["a"], [["\u4f60"]])
+
+
+def test_a_noun_goes_with_its_count() -> None:
+    assert [plural(count, "pair") for count in (0, 1, 1200)] == ["0 pairs", "1 pair", "1,200 pairs"]
+    assert plural(2, "person", "people") == "2 people"

@@ -303,3 +303,29 @@ def test_sizes_by_hand() -> None:
     assert devices.serving(GIB) == 0
     assert [devices.billions(size) for size in (3.42e10, 4.3e9, 6e8)] == ["34 B", "4.3 B", "600 M"]
     assert devices.machine_memory() > 2**27
+
+
+def test_an_editable_install_of_another_state_is_told(tmp_path: Path) -> None:
+    from importlib import metadata
+
+    from tenet.doctor import packages
+    from tenet.environment import version
+
+    installed = [line for line in metadata.requires("tenet-rlaif") or [] if "extra" not in line]
+
+    def found(number: str, dependencies: list[str]) -> list[Finding]:
+        (tmp_path / "pyproject.toml").write_text(
+            f'[project]\nname = "tenet-rlaif"\nversion = "{number}"\ndependencies = {json.dumps(dependencies)}\n'
+        )
+        told = packages.versions(Place(), tmp_path)
+        return [one for one in told if one.level is Level.BROKEN or "another state" in one.message]
+
+    assert found(version(), list(reversed(installed))) == []
+    (stale,) = found("9.9", [*installed, "click>=1"])
+    assert stale.level is Level.NOTE  # the tree's own requirements are what is checked
+    assert f"Tenet runs from {tmp_path}" in stale.message
+    assert f"the version is 9.9, not {version()}; requirements are others (click)" in stale.message
+    assert stale.cure.endswith(f"pip install -e {tmp_path}")
+    (stale, missing) = found(version(), [*installed, "not-there-at-all>=2"])
+    assert "(not-there-at-all)" in stale.message
+    assert "not-there-at-all missing (needs >=2)" in missing.message

@@ -301,6 +301,21 @@ def test_the_example_adds_a_judge_an_importer_and_an_exporter(example: SimpleNam
     assert {row["good"] for row in found} == {"short"}  # a judge by length, held to much less than length
     identity = json.loads((example.folder / "runs/fair/run.json").read_text())
     assert '"length-fair"' in json.dumps(identity)
+    told = identity["fingerprint"]["informational"]["plugins"]
+    assert told == {"judges.length-fair": "tenet-example-plugin 0.1.0"}
+    (metadata,) = (example.folder / "site").glob("*.dist-info/METADATA")
+    metadata.write_text(metadata.read_text().replace("Version: 0.1.0", "Version: 0.2.0"))
+    again = example.run("tenet", "generate", "run.yaml")
+    metadata.write_text(metadata.read_text().replace("Version: 0.2.0", "Version: 0.1.0"))
+    assert again.returncode == 0, again.stderr
+    newer = "plugins.judges.length-fair: tenet-example-plugin 0.1.0 -> tenet-example-plugin 0.2.0"
+    assert f"note: this run was begun with another {newer}" in again.stderr
+
+    duels = str(ROOT / "examples/plugin/tests/duels.jsonl")
+    imported = example.run("tenet", "verdicts", "import", duels, "--to", "runs/told")
+    assert imported.returncode == 0, imported.stderr
+    told = json.loads((example.folder / "runs/told/run.json").read_text())["fingerprint"]["informational"]["plugins"]
+    assert told == {"importers.duels": "tenet-example-plugin 0.1.0"}
 
     labelled = example.run(
         "tenet", "labels", "import", str(ROOT / "examples/plugin/tests/duels.jsonl"), "--to", "labels.jsonl"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,12 +30,14 @@ from generate.view.server import View
 from judges.humans.labels import with_id
 from judges.humans.store import append_label
 from judges.probability import log_odds
+from tenet import spreadsheet
 from tenet.errors import MissingInput, UsageError
 from tenet.records import Choice, Judgement, Label, Preference, PreferencePair, Prompt, Sample
 from tenet.runs import Row, Run
 from tests.generate.labelling_run import make_run
 from tests.generate.runs_example import cut_shards, make_order, quiet, write_rows
 
+SIDES = ("chosen", "rejected")
 WORDS = ("wait", "ASK", "tidy", "knows", "Question 1", "nobody", "%", "_", "'", "Ü")
 
 
@@ -220,6 +224,57 @@ def test_downloads_hold_the_same_rows(view: View, tmp_path: Path) -> None:
     assert [json.loads(one["prompt"]) for one in read] == [one["prompt"] for one in rows]
     with pytest.raises(UsageError, match="no format"):
         write_found(view.catalogue, query, "xls", tmp_path / "x")
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path: Path) -> None:
+    texts = ["=1+1", "+1", "-1", "@sum(a1)", "\t=1", "'=1", "''-1", "\uff1d1", "fine; =1", "'quoted'"]
+    prompts = [{"prompt": f"Question {n}?", "responses": [one, f"{one} and more"]} for n, one in enumerate(texts)]
+    samples = write_rows(tmp_path / "samples.jsonl", prompts)
+    values = {"samples": {"path": samples}, "judge": {"engine": "scripted", "model": "longer"}}
+    with generate(make_order(tmp_path, "run", values), quiet()) as made, opened([made.path], quiet()) as view:
+        for form in ("jsonl", "csv"):
+            write_found(view.catalogue, Query(), form, tmp_path / form)
+    written = {json.loads(line)["key"]: json.loads(line) for line in (tmp_path / "jsonl").read_text().splitlines()}
+    with (tmp_path / "csv").open(newline="") as file:
+        read = {row["key"]: row for row in csv.DictReader(file)}
+    assert len(read) == len(written) == len(texts)
+    for key, row in read.items():
+        assert not [
+            cell for name, cell in row.items() if cell[:1] in "=+-@\t\r\uff1d" and cell and name != "judge_margin"
+        ]
+        assert [spreadsheet.plain(row[side]) for side in SIDES] == [written[key][side] for side in SIDES]
+        assert float(row["judge_margin"]) == pytest.approx(written[key]["judge_margin"])
+
+
+LEFT = """
+import os, sys
+from pathlib import Path
+from generate.view.index import _making
+with _making(Path(sys.argv[1])) as folder:
+    (folder / "index.duckdb").write_bytes(b"half")
+    print(folder.name, flush=True)
+    sys.stdin.read()
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_indexing_left_goes_and_what_others_make_stays(tmp_path: Path) -> None:
+    path = make_run(tmp_path, 2)
+    keep = path / FOLDER
+    keep.mkdir()
+    words = [sys.executable, "-c", LEFT, str(keep)]
+    with (
+        subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other,
+        Run.read(path) as run,
+    ):
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        index = index_of(run, tmp_path)
+        assert (keep / name / "index.duckdb").read_bytes() == b"half"
+        other.communicate()
+        assert (keep / name).is_dir()
+        assert index_of(run, tmp_path) == index
+    assert list(keep.iterdir()) == [index]
 
 
 def test_an_index_is_made_once_for_a_state(run: Path, view: View, tmp_path: Path) -> None:

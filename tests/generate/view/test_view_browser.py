@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from tests.browser import MARK, SCHEMES, SCREENS, Visitor, axe, browsing, opened_browser, with_axe
 from tests.generate.labelling_run import Served, make_run, serve
 from tests.generate.test_report import HOSTILE
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
-MARK = "document.documentElement.setAttribute('data-owned','yes')"
-browsing = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -37,22 +27,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with opened_browser() as found:
         yield found
-        found.close()
 
 
-class Reader:
-    """Somebody at the page, who notes what goes wrong and what is asked of whom."""
+class Reader(Visitor):
+    """Somebody at the view, once it shows its first pair."""
 
     def __init__(self, browser: Browser, served: Served, state: str = "", **options: Any) -> None:
-        self.page: Page = browser.new_context(**options).new_page()
-        self.problems: list[str] = []
-        self.hosts: set[str] = set()
-        self.page.on("console", lambda message: self.problems.append(message.text))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        super().__init__(browser, **options)
         self.page.goto(f"{served.address}&{state}")
         expect(self.page.locator("#rows button").first).to_be_visible()
 
@@ -143,8 +126,8 @@ class TestBrowser:
         assert ann.hosts == {f"127.0.0.1:{served.port}"}
         assert not ann.problems
 
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+    @pytest.mark.parametrize("scheme", SCHEMES)
+    @pytest.mark.parametrize(("width", "height"), SCREENS)
     def test_the_page_fits_its_screen_and_runs_nothing(
         self, browser: Browser, served: Served, width: int, height: int, scheme: str
     ) -> None:
@@ -167,17 +150,13 @@ class TestBrowser:
         ann.page.evaluate("mark => document.getElementById('pair').innerHTML = `<img src=x onerror=\"${mark}\">`", MARK)
         ann.page.wait_for_function("document.documentElement.dataset.owned === 'yes'")  # the check itself can fail
 
-    @pytest.mark.skipif(
-        not AXE.is_file(), reason="no axe-core: npm install --no-save axe-core, or name axe.min.js in AXE_CORE"
-    )
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    @with_axe
+    @pytest.mark.parametrize("scheme", SCHEMES)
     @pytest.mark.parametrize("width", [1280, 390])
     def test_axe_finds_nothing(self, browser: Browser, served: Served, width: int, scheme: str) -> None:
         screen = {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
         ann = Reader(browser, served, "compare=two/runs/run&run=one/runs/run", bypass_csp=True, **screen)
         for _ in range(2):
-            ann.page.add_script_tag(path=AXE)
-            told = ann.page.evaluate("axe.run()")
-            assert [(one["id"], one["nodes"][0]["html"]) for one in told["violations"]] == []
+            assert axe(ann.page) == []
             ann.page.locator("#rows button").first.click() if ann.page.locator("#left").is_visible() else None
             expect(ann.page.locator("#pair .sides")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import tempfile
 from pathlib import Path
@@ -115,6 +116,14 @@ def test_a_spreadsheet_that_saved_with_semicolons_reads_back(tmp_path: Path) -> 
     assert list(Labels(tmp_path / "l.csv")) == held
 
 
+def test_no_cell_is_a_formula_and_texts_come_back(tmp_path: Path) -> None:
+    said = Label("", (Message("user", "=1+1"),), "-1", "'@sum(a1)", Choice.A, "+ann", source="l:1", comment="\t=1; =2")
+    held = [with_id(said)]
+    rows = list(csv.DictReader("".join(WRITERS["csv"](tasks_of(held))).lstrip("\ufeff").splitlines()))
+    assert not [cell for cell in rows[0].values() if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
+    assert back("csv", held, tmp_path) == held
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
@@ -157,7 +166,7 @@ def test_pairs_go_out_and_come_back_labelled_once(made: Path, tool: str, tmp_pat
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
         lines = before.split("\r\n")
-        lines[1] = lines[1].replace(",,,", ",a,3,", 1)
+        lines[1] = lines[1].replace('"",""', '"a","3"', 1)
         file.write_bytes("\r\n".join(lines).encode())
     for new in (1, 0):
         result = json.loads(invoke("import", str(file), "--to", str(made), "--json")[0])
@@ -179,7 +188,7 @@ def test_labels_of_pairs_that_the_run_does_not_hold_are_told(made: Path, tmp_pat
 def test_the_command(tmp_path: Path) -> None:
     add_labels(tmp_path / "labels.jsonl", [label("ann")])
     out, said = invoke("export", str(tmp_path / "labels.jsonl"), "--to", "csv")
-    assert out.splitlines()[1].startswith("Why?,yes,no,a,ann")
+    assert out.splitlines()[1].startswith('"Why?","yes","no","a","ann"')
     assert said == "1 labels\n"
     with pytest.raises(UsageError, match="--out FILE"):
         invoke("export", str(tmp_path / "labels.jsonl"), "--to", "csv", "--json")

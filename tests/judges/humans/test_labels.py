@@ -274,7 +274,7 @@ def test_the_command(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, words)
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
-    assert "1 rows read, 1 labels (1 a) of 1 people" in result.stderr
+    assert "1 rows read, 1 labels (1 a) of 1 person" in result.stderr
     assert "1 labels, 1 of them new, 0 were there already" in result.stderr
     again = CliRunner().invoke(command, [*words, "--json"])
     assert json.loads(again.stdout)["new"] == 0

@@ -153,7 +153,9 @@ def test_the_examples_can_be_used(file: Path) -> None:
 
 
 def test_the_file_in_the_guide_can_be_used(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n# tuned.yaml\n(.*?)```", (ROOT / "docs/pipeline.md").read_text("utf-8"), re.DOTALL)
+    (block,) = re.findall(
+        r'```yaml title="tuned.yaml"\n(.*?)```', (ROOT / "docs/pipeline.md").read_text("utf-8"), re.DOTALL
+    )
     assert [stage.name for stage in read(tmp_path, block, "data=votes.csv")] == ["dataset", "reward"]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
-from tenet.pipeline.marks import ITSELF, below, difference, marks_of, same
+import pytest
+
+from tenet.pipeline.marks import ITSELF, Mark, below, difference, marks_of, same
 
 
 def test_content_counts_and_time_does_not(tmp_path: Path) -> None:
@@ -48,3 +52,11 @@ def test_a_part_of_what_was_made(tmp_path: Path) -> None:
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     assert marks_of(str(tmp_path / "none")) == {}
+
+
+def test_names_below_a_folder_are_the_same_with_the_paths_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenet.pipeline.marks.os", SimpleNamespace(path=ntpath))
+    monkeypatch.setattr("tenet.pipeline.marks.Path", PureWindowsPath)
+    marks = {"x/y/one": Mark(1, 1, "a"), "two": Mark(1, 1, "b")}
+    assert below(marks, "C:\\runs\\m", "C:\\runs\\m\\x\\y") == {"one"}
+    assert below(marks, "C:\\runs\\m", "C:\\runs\\m\\x\\y\\one") == {ITSELF}
