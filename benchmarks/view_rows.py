@@ -166,9 +166,9 @@ def served(run: Path, log: Path) -> Iterator[tuple[int, int, str, float]]:
     with log.open("wb") as out:
         process = subprocess.Popen(words, stdout=out, stderr=out)
     try:
-        while not (found := re.search(r"View: (\S+)\n", log.read_text())):
+        while not (found := re.search(r"View: (\S+)\n", log.read_text(encoding="utf-8"))):
             if process.poll() is not None:
-                raise RuntimeError(log.read_text())
+                raise RuntimeError(log.read_text(encoding="utf-8"))
             time.sleep(0.05)
         address = urlsplit(found[1])
         yield process.pid, address.port or 0, address.query.partition("=")[2], time.perf_counter() - began
@@ -213,7 +213,7 @@ def measure(port: int, token: str) -> list[Timed]:
 
 def peak_mib(pid: int) -> float:
     """The most memory that a process has had, in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 

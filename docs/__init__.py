@@ -1,1 +1,1 @@
-"""Guides, one page a task, and the script that keeps the command pages true."""
+"""Guides, one page a task, and the scripts that write the pages which are taken from the code."""

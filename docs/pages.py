@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -18,3 +19,8 @@ def settle(path: Path, wanted: str, source: str, arguments: list[str]) -> int:
         return 0
     sys.stderr.write(f"docs/{path.name} is not what {source} say; write it anew with: make docs\n")
     return 1
+
+
+def linked(text: str) -> str:
+    """A text of the code with the pages that it names (docs/judges.md) as links."""
+    return re.sub(r"docs/([a-z-]+)\.md", r"[\1](\1.md)", text)

@@ -31,7 +31,9 @@ Written by `make docs` from `principles/`; edit those files, not this page.
 Files to start from. Each can be used alone, and any of the general ones together: no two of them share an id. Read one
 in full, with its questions, examples and tests, before you build on it:
 
-    tenet principles show honesty
+```sh
+tenet principles show honesty
+```
 
 To change one, write a file of your own that includes it, and name only what differs:
 
@@ -49,7 +51,7 @@ principles:
 A *rule* vetoes: a pair that it decides is not weighed further. A principle *on some prompts* is asked only where its
 `applies_when` holds. These files are a beginning and no norm: nobody has approved them for your use, and a judge may
 read them otherwise than you do, so check its verdicts against people's. How to put the tests of a file to your judge, and what the recorded
-verdicts in the table are: `docs/tests.md`.
+verdicts in the table are: [tests](tests.md).
 """
 
 
