@@ -1,7 +1,8 @@
 # Tenet: everything goes into .venv; every target does all its own set-up on a fresh machine.
-# PYTHON chooses the interpreter, DEMO_ARGS and TEST_ARGS are handed on.
+# PYTHON chooses the interpreter, WORKERS says how many processes run the tests (0: this one), DEMO_ARGS and TEST_ARGS are handed on.
 
 PYTHON ?= python3.11
+WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -13,6 +14,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 export VLLM_NO_USAGE_STATS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+export NO_MKDOCS_2_WARNING ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-vllm demo test check dist lock docs pocket clean
@@ -54,19 +56,18 @@ check: setup  ## Lint, types, import rules, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m docs.help_pages --check
-	$(BIN)/python -m docs.principles_page --check
+	$(BIN)/python -m docs --check
 
 # The accessibility tests of the local pages run axe-core in Chromium; where npm is missing they are skipped and say so.
 node_modules/axe-core/axe.min.js:
 	@npm install --no-save --no-package-lock --ignore-scripts --silent axe-core@4 >/dev/null 2>&1 || true
 
 test: setup setup-vllm check node_modules/axe-core/axe.min.js  ## Everything CI runs: the checks and the whole test suite, with real vLLM
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(TEST_ARGS)
 
-docs: setup  ## Write the generated pages anew: from the live commands and the principles files
-	$(BIN)/python -m docs.help_pages
-	$(BIN)/python -m docs.principles_page
+docs: setup  ## Write the generated pages anew, and build the site into build/site, without the network
+	@$(BIN)/python -m docs
+	@$(BIN)/mkdocs build --strict
 
 pocket: setup  ## Train the bundled pocket models from nothing (an hour and a half on two cores)
 	$(BIN)/python -m pocket.build all --work build/pocket

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,33 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # A suite that was started in the background has Ctrl-C ignored, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ONE_AT_A_TIME = frozenset(
+    f"tests/{name}.py"
+    for name in (
+        "engines/test_http_vllm",
+        "engines/test_server_vllm",
+        "engines/test_vllm_engine",
+        "engines/test_vllm_judges",
+        "generate/test_ray",
+        "generate/test_real_text",
+        "train/launch/test_start",
+    )
+)
+"""Files that start vLLM or Ray: one process runs all of them, so that there is one engine and one cluster at a time."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where several processes run the tests, those of a file stay together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "one at a time" if file in ONE_AT_A_TIME else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ONE_AT_A_TIME
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "tenet",
@@ -97,3 +99,13 @@ def test_the_lock_holds_all_that_its_packages_need() -> None:
             (name, need) for need in told if canonicalize_name(need) not in locked | {"setuptools"}
         ]  # venv's own
     assert missing == []
+
+
+def test_what_starts_vllm_or_ray_is_run_by_one_process() -> None:
+    starts = re.compile(r"mark\.vllm|\bvllm_engine\b|importorskip\(\"ray")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if path != Path(__file__) and starts.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == ONE_AT_A_TIME
