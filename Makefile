@@ -24,7 +24,7 @@ help:  ## List the targets
 
 $(VENV)/.base: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing Tenet into $(VENV) ..."
+	@echo "Installing Tenet into $(VENV): about 2.3 GB, some minutes ..."
 	@# torch first and alone: a later resolver step must not swap its build. The lock is complete, so nothing
 	@# else is resolved, and torchvision (whose CUDA build breaks a CPU torch) never comes in.
 	@$(PIP) install --quiet "torch==$(TORCH)"
@@ -68,6 +68,7 @@ test: setup setup-vllm check node_modules/axe-core/axe.min.js  ## Everything CI 
 docs: setup  ## Write the generated pages anew, and build the site into build/site, without the network
 	@$(BIN)/python -m docs
 	@$(BIN)/mkdocs build --strict
+	@echo "Open build/site/index.html"
 
 pocket: setup  ## Train the bundled pocket models from nothing (an hour and a half on two cores)
 	$(BIN)/python -m pocket.build all --work build/pocket

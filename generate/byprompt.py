@@ -65,14 +65,16 @@ def check_prompt_judge(context: Context, judge: PromptJudge[Any, Any], shards: I
     Raises:
         JudgeUnfit: the judge does not answer as it is asked to.
     """
-    cases = (
-        (prompt, field_of(samples.get(prompt.id, ())).samples)
-        for number in shards
-        for samples in (context.samples(number),)
-        for prompt in context.shards[number]
-    )
-    summary, found = judge.preflight(cases)
+    summary, found = judge.preflight(prompt_cases(context, shards))
     return summary, sum((Spent.of(one) for one in found), Spent())
+
+
+def prompt_cases(context: Context, shards: Iterable[int]) -> Iterator[tuple[Prompt, Sequence[Sample]]]:
+    """The prompts with their responses, for the pre-flight."""
+    for number in shards:
+        samples = context.samples(number)
+        for prompt in context.shards[number]:
+            yield prompt, field_of(samples.get(prompt.id, ())).samples
 
 
 def write_votes(run: Run, shards: int) -> None:

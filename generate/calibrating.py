@@ -7,6 +7,8 @@ model. Memory: the labels and their pairs.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +82,12 @@ def calibrate(path: Path, labels: Path | None = None, also: Sequence[Path] = ())
         heard = hear(run, told)
         split, subject = split_of(run), subject_of(run)
     own = [heard.p[_pair(one)] for one in heard.anchors.anchors]
-    fitted = fit_judge(heard.anchors.anchors, {subject.way: own}, split)
+    try:
+        fitted = fit_judge(heard.anchors.anchors, {subject.way: own}, split)
+    except UsageError as error:  # which knows no run to name in its cure
+        raise UsageError(
+            error.message, hint=re.sub(r"\bRUN\b", lambda _: shlex.quote(str(path)), error.hint)
+        ) from error
     ways = _compare(path, told, heard, also, split)
     stored = Calibration(
         subject,

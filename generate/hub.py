@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tenet.errors import InvalidInput, MissingInput, Problem
-from tenet.reading.rows import RawRow, Rows, missing
+from tenet.errors import InvalidInput, MissingInput, Problem, missing_file
+from tenet.reading.rows import RawRow, Rows
 from tenet.yamlfile import suggest
 
 _BATCH: Final = 1024
@@ -31,7 +31,7 @@ def open_dataset(name: str, split: str | None = None) -> Rows:
     path = Path(name).expanduser()
     local = path.exists()
     if not local and not _HUB_ID.fullmatch(name):
-        raise missing(path)
+        raise missing_file(path)
     found = _choose(_saved(path) if _is_saved(path) else _load(str(path) if local else name), name, split)
     return Rows(path.name if local else name, "row", lambda: _rows(found), tuple(found.column_names))
 

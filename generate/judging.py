@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from constitution.model import Constitution, Principle
 from constitution.select import applying
-from generate.byprompt import check_prompt_judge, prompt_job, write_votes
+from generate.byprompt import check_prompt_judge, prompt_cases, prompt_job, write_votes
 from generate.context import Context, Step
 from generate.jobs import Address, Job, Part, carry_out
 from generate.questions import RETRIES, Comparisons
+from generate.report.source import read_json
 from generate.schedule import round_robin
 from generate.shards import LazyShards
 from generate.spending import JUDGE, need
@@ -22,10 +24,11 @@ from generate.supersede import supersede
 from judges.critique import CritiqueAsk, CritiqueJudge
 from judges.kinds.byprompt import PromptJudge
 from judges.pairwise import PairAsk, PairwiseJudge
-from judges.preflight import preflight
+from judges.preflight import first_asks, preflight
 from judges.registry import AnyJudge
 from tenet.budget import Spent
 from tenet.errors import TooManyFailures
+from tenet.ids import digest
 from tenet.records import Critique, Judgement, Outcome, PreferencePair, Prompt, Sample, Verdict
 from tenet.runs import Row, Stage
 from tenet.workers.local import StageReport, Task
@@ -33,6 +36,8 @@ from tenet.workers.planned import checked
 from tenet.workers.survey import survey
 
 PREFLIGHT = "pre-flight"
+PASSED = "preflight.json"
+"""Where a run notes what its judges showed that have passed the pre-flight, by the digest of the judge."""
 
 
 def judge_all(context: Context, judge: AnyJudge, first: StageReport | None = None) -> None:
@@ -99,9 +104,39 @@ def _preflight(context: Context, judge: AnyJudge, job: Job[Any, Any]) -> None:
     if context.library is not None:
         context.library.lend(job, context.console)
     if survey(job.stage, job.shards).owed:
-        summary, spent = context.pool.call(PREFLIGHT) if context.pool else check_judge(context, judge)
-        context.meter.add(PREFLIGHT, JUDGE, spent)
+        require_fit(context, judge)
+
+
+def require_fit(context: Context, judge: AnyJudge, shards: Iterable[int] | None = None) -> bool:
+    """Check the judge by the first prompts, of these shards where others are not drawn yet, unless the run notes that this judge
+    has passed; whether it has. With `retry_failed` it is asked anyway: something has gone wrong before.
+
+    Raises:
+        JudgeUnfit: as `check_judge`.
+        BudgetReached: its questions might pass a limit; none was asked.
+    """
+    run, meter, name = context.run, context.meter, digest(judge.fingerprint)
+    passed = read_json(run.path / PASSED)
+    if name in passed and not context.retry_failed:
+        return True
+    numbers = range(len(context.shards)) if shards is None else list(shards)
+    with meter.holding(PREFLIGHT, JUDGE, _needs(context, judge, numbers)):
+        summary, spent = context.pool.call(PREFLIGHT) if context.pool else check_judge(context, judge, numbers)
+        meter.add(PREFLIGHT, JUDGE, spent)
+    if spent.calls:
+        run.write_json(PASSED, {**passed, name: summary})
+    if spent.calls or shards is None:
         context.console.say(summary)
+    return spent.calls > 0
+
+
+def _needs(context: Context, judge: AnyJudge, shards: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """What the questions of a pre-flight need; made only when they are looked at."""
+    if isinstance(judge, PromptJudge):
+        asks = chain.from_iterable(judge.first_asks(prompt_cases(context, shards)))
+        yield from map(need(judge.params), asks)
+    else:
+        yield from map(judge.need, chain.from_iterable(first_asks(judge, _cases(context, shards))))
 
 
 def comparison_job(

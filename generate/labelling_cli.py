@@ -72,6 +72,8 @@ def page(
     import webbrowser
 
     from generate.labelling import SAFETY_TAGS, Wanted, prepare
+    from judges.calibration.fitting import LEAST_ANCHORS
+    from judges.humans.designs import labelled_pairs
     from judges.humans.page.server import Page, serve
     from judges.humans.page.session import Session, checked_name
     from judges.humans.store import store_path
@@ -104,7 +106,13 @@ def page(
     tally = session.tally()
     console.say(f"{tally.done:,} of {tally.pairs:,} pairs are labelled, in {store_path(path)}")
     if tally.done:
-        console.say(f"Fit the judge on them: tenet calibrate {path}\nMeasure it: tenet card {path}")
+        console.say(f"Measure the judge by them: tenet card {path}")
+        missing = LEAST_ANCHORS - labelled_pairs(path)
+        console.say(
+            f"Fit it on them: tenet calibrate {path}"
+            if missing <= 0
+            else f"To fit it on them, label {missing} more: {LEAST_ANCHORS} pairs are the least that tenet calibrate takes."
+        )
 
 
 def _seed(path: Path) -> int:

@@ -15,10 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from generate.context import Context, Step
 from generate.jobs import Job, told
-from generate.judging import PREFLIGHT, check_judge, comparison_job
+from generate.judging import comparison_job, require_fit
 from generate.questions import Comparisons
 from generate.sampling import Draw, Policy, plan_samples, sample_all, sample_job
-from generate.spending import JUDGE
 from generate.supersede import attic_of
 from judges.pairwise import PairAsk, PairwiseJudge
 from tenet.console import Progress
@@ -199,8 +198,4 @@ class _Follower:
         self._planned += len(wanted)
         progress.expect(len(wanted), len(wanted) - owed)
         if owed and not self._checked:
-            summary, spent = check_judge(context, self._judge, [number])
-            self._checked = spent.calls > 0
-            context.meter.add(PREFLIGHT, JUDGE, spent)
-            if self._checked:
-                context.console.say(summary)
+            self._checked = require_fit(context, self._judge, [number])

@@ -45,7 +45,7 @@ from judges.registry import AnyJudge, create_judge, make_judge
 from tenet.budget import Spent
 from tenet.config import as_json
 from tenet.console import Console
-from tenet.errors import UsageError
+from tenet.errors import BudgetReached, UsageError
 from tenet.hub import require
 from tenet.ids import Json
 from tenet.runconfig import RunConfig
@@ -151,6 +151,9 @@ def generate(order: Order, console: Console) -> Run:
         try:
             with staffed(context, others):
                 _carry_out(context, cast, order.steps)
+        except BudgetReached:
+            run.go_on_with(context.meter.limits.resume)
+            raise
         finally:
             _write_stats(context, found, planned)
         if Step.EXPORT in order.steps:
@@ -194,6 +197,9 @@ def probe(order: Order, prompts: int, console: Console) -> None:
             policy.engine.check()
         try:
             draw_some(context, cast.policies, prompts)
+        except BudgetReached:
+            run.go_on_with(context.meter.limits.resume)
+            raise
         finally:
             _write_stats(context, found, None)
 

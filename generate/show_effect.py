@@ -8,7 +8,6 @@ from typing import Final
 from constitution.diff import Change
 from generate.bill import Bill
 from generate.effect import Compared, Effect
-from generate.flip_rate import Share
 from generate.relabel import Relabelling
 from generate.show_plan import UNKNOWN, amount_text, money_text, time_text
 from tenet.console import Console, harmless
@@ -77,15 +76,19 @@ def told(effect: Effect) -> Iterator[str]:
         )
         + f" ({effect.taken:,} answers were recorded, {effect.spent.calls:,} asked)."
     )
-    yield f"{len(effect.flips):,} of {drawn:,} verdicts flip: {_share(effect.rate)} of the run's pairs."
+    yield f"{len(effect.flips):,} of {drawn:,} verdicts flip{_of_the_run(effect)}."
     if effect.lost or effect.gained:
         yield f"{effect.lost:,} pairs had a winner and have none any more; {effect.gained:,} had none and have one now."
 
 
-def _share(share: Share) -> str:
-    if share.low == share.high:
-        return f"exactly {share.value:.1%}"
-    return f"{share.value:.1%} (95 % interval {share.low:.1%} to {share.high:.1%})"
+def _of_the_run(effect: Effect) -> str:
+    """The share of the run's pairs that flip: as a number of pairs where all that can flip were judged, else with its interval."""
+    share, pairs = effect.rate, effect.reach.pairs
+    if share.low < share.high:
+        return f": {share.value:.1%} (95 % interval {share.low:.1%} to {share.high:.1%}) of the run's pairs"
+    if len(effect.compared) == pairs:
+        return f", {share.value:.1%} of the run's pairs"
+    return f": {len(effect.flips):,} of the run's {pairs:,} pairs, {share.value:.1%}"
 
 
 def _example(one: Compared) -> list[Json]:

@@ -72,10 +72,7 @@ def preflight(
             `min_label_mass`; the text says what the model began to write instead, and what to change.
         EngineError: the engine itself has failed.
     """
-    pairs = (
-        [*judge.asks(prompt, first, second), *judge.asks(prompt, second, first)] for prompt, first, second in cases
-    )
-    chosen = list(islice((asks for asks in pairs if asks), limit))
+    chosen = first_asks(judge, cases, limit=limit)
     asks = [ask for group in chosen for ask in group]
     judgements = tuple(judge.judge(asks))
     report = _report(len(chosen), judgements)
@@ -84,6 +81,16 @@ def preflight(
     if report.median_mass is not None and report.median_mass < judge.min_label_mass:
         raise _unfit(judge, asks, report)
     return report
+
+
+def first_asks(
+    judge: PairwiseJudge, cases: Iterable[tuple[Prompt, Sample, Sample]], *, limit: int = PROMPTS_ASKED
+) -> list[list[PairAsk]]:
+    """What a pre-flight asks, prompt by prompt."""
+    pairs = (
+        [*judge.asks(prompt, first, second), *judge.asks(prompt, second, first)] for prompt, first, second in cases
+    )
+    return list(islice((asks for asks in pairs if asks), limit))
 
 
 def _report(prompts: int, judgements: tuple[Judgement, ...]) -> Preflight:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shutil import which
 from typing import Any, Final
 
 from pocket.oracle import FAMILIES, OPPOSITES
@@ -44,17 +47,22 @@ def rows(measured: Mapping[str, Any]) -> list[list[Json]]:
     ]
 
 
+def program() -> str:
+    """How this program is called from here: by its name where the shell finds it, else by its path, as `make demo` does."""
+    if which("tenet") is not None or Path(sys.argv[0]).name != "tenet":
+        return "tenet"
+    return os.path.relpath(sys.argv[0])
+
+
 def next_step(plan: DemoPlan, measured: Mapping[str, Any]) -> str:
     """What to try next, in one line."""
     asked = measured["asked"]
     name = plan.principles.removeprefix("principles/").removesuffix(".yaml")
     if len(asked) == 1 and asked[0] in OPPOSITES and name == SHIPPED + asked[0]:
-        return f"Next, ask for the opposite: tenet demo --principles {SHIPPED}{OPPOSITES[asked[0]]}"
+        return f"Next, ask for the opposite: {program()} demo --principles {SHIPPED}{OPPOSITES[asked[0]]}"
     if Path(plan.principles).suffix in (".yaml", ".yml") and not name.startswith(SHIPPED):
         return f"Next, edit a principle in {plan.principles} and run the same command again."
-    return (
-        f"Next, copy a file of principles/pocket, edit its text, and run: tenet demo --principles FILE   (now: {name})"
-    )
+    return f"Next, copy a file of principles/pocket, edit its text, and run: {program()} demo --principles FILE   (now: {name})"
 
 
 def _percent(rate: Mapping[str, float]) -> str:

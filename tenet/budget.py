@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
@@ -163,6 +164,25 @@ class Meter:
                 held = [gate.refused]
 
         return carry_out
+
+    @contextmanager
+    def holding(self, step: str, role: str, needs: Iterable[tuple[int, int]]) -> Iterator[None]:
+        """Reserve the most that several calls may cost together while they are under way; `needs` are their tokens, as for `watched`.
+
+        Raises:
+            BudgetReached: they might pass a limit, and nothing else is in flight any more.
+        """
+        tokens, price, mine = 0, 0.0, object()
+        for prompt, completion in needs if self.limits else ():
+            tokens += prompt + completion
+            price += 0.0 if self.prices.get(role) is None else cost(self.prices[role], prompt, completion)  # type: ignore[arg-type]
+        while self.limits and not self.reserve(id(mine), tokens, price):
+            if not self._has_room(tokens, price):
+                raise self.reached(step)
+        try:
+            yield
+        finally:
+            self.free(id(mine), tokens, price)
 
     def reserve(self, owner: int, tokens: int, price: float) -> bool:
         """Set aside so much more for one that reserves, if that keeps to the limits beside all that is reserved."""

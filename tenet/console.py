@@ -25,6 +25,10 @@ from tenet.ids import Json
 LIVE_SECONDS = 0.1
 PLAIN_SECONDS = 30.0
 RATE_SECONDS = 60.0
+FEW = 5
+"""So many results, and at least as many as are in flight, must be in before a time left is told: the first ones waited longest."""
+LONGEST_CELL = 100
+"""How wide a column gets where there is no terminal."""
 _STEERS = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
@@ -142,11 +146,12 @@ class Progress:
         self._live = console.draws
         self._last = console.clock()
         self._marks: list[tuple[float, int]] = []
+        self._before = 0
 
     def start(self, total: int, done: int = 0, outcomes: Mapping[str, int] | None = None) -> None:
         """Say how much there is to do, and how much of it was done before."""
         with self._console.lock:
-            self.total, self.done, self.started = total, done, True
+            self.total, self.done, self.started, self._before = total, done, True, done
             self.outcomes = dict(outcomes or {})
             self._marks = [(self._console.clock(), done)]
         self.draw()
@@ -154,7 +159,7 @@ class Progress:
     def expect(self, more: int, done: int = 0, *, last: bool = False) -> None:
         """Say that there is more to do than was said, and how much of that was done before; no time left is told until the `last` of it."""
         with self._console.lock:
-            self.total, self.done = self.total + more, self.done + done
+            self.total, self.done, self._before = self.total + more, self.done + done, self._before + done
             self.started, self.growing = True, not last
             self._marks = [(when, before + done) for when, before in self._marks]
         self.draw()
@@ -188,10 +193,12 @@ class Progress:
             return (self.done - before) / (now - then) if now > then else 0.0
 
     def line(self) -> str:
-        """The line as it is now."""
+        """The line as it is now; no time left is told of the first few that came in, which took the longest."""
+        rate = self.rate()
+        few = self.done - self._before < max(FEW, self.flying)
         return progress_line(
-            self.title, self.done, self.total, self.rate(),
-            flying=self.flying, outcomes=self.outcomes, growing=self.growing,
+            self.title, self.done, self.total, rate,
+            flying=self.flying, outcomes=self.outcomes, growing=self.growing, timed=not few,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -227,9 +234,10 @@ def progress_line(
     flying: int = 0,
     outcomes: Mapping[str, int] | None = None,
     growing: bool = False,
+    timed: bool = True,
 ) -> str:
     """Long work in one line: how much is done of how much, how fast, what is under way and how long it will take; neither share nor time
-    left where the total is `growing`.
+    left where the total is `growing`, no time left where it is not `timed`.
     """
     share = " so far" if growing else f" ({100 * done / total:.0f} %)" if total else ""
     parts = [f"{title}: {done:,} of {total:,}{share}"]
@@ -237,7 +245,7 @@ def progress_line(
         parts.append(f"{rate:,.1f}/s" if rate >= 0.1 else f"{60 * rate:,.1f}/min")
     if flying:
         parts.append(f"{flying:,} in flight")
-    if rate > 0 and done < total and not growing:
+    if rate > 0 and done < total and timed and not growing:
         parts.append(f"{duration((total - done) / rate)} left")
     parts += [f"{name} {number:,}" for name, number in (outcomes or {}).items()]
     return " · ".join(parts)
@@ -296,7 +304,9 @@ def draw_table(
     colour: bool = False,
     right: Collection[str] = (),
 ) -> str:
-    """A table as text: as wide as the terminal, or as its content where there is none."""
+    """A table as text. In a terminal that is too narrow, cells are wrapped between words; where words would have to be broken, it is
+    several tables under each other, each with the first column. Where there is no terminal, only very long cells are wrapped.
+    """
     import io
 
     from rich.box import SIMPLE
@@ -304,17 +314,9 @@ def draw_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE, pad_edge=False, highlight=False)
-    for index, name in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
-        to_the_right = (numeric and bool(rows)) or name in right
-        table.add_column(
-            Text(name), justify="right" if to_the_right else "left", overflow="fold", no_wrap=name in right
-        )
-    for row in rows:
-        table.add_row(*(Text(cell_text(cell)) for cell in row))
+    cells = [[cell_text(cell) for cell in row] for row in rows]
+    wanted, least = _widths(columns, cells, right)
     buffer = io.StringIO()
-    width = None if terminal else 10_000
     # Not rich's own look at the environment: `colour` has settled it, and without it there is no escape code at all.
     system: Literal["standard"] | None = "standard" if colour else None
     console = RichConsole(
@@ -322,12 +324,69 @@ def draw_table(
         force_terminal=terminal or colour,
         color_system=system,
         no_color=not colour,
-        width=width,
+        width=None if terminal else 100_000,
         highlight=False,
     )
-    console.print(table)
+    if not terminal:
+        wanted = [min(width, max(LONGEST_CELL, low)) for width, low in zip(wanted, least, strict=True)]
+    for part in _parts(least, console.width):
+        table = Table(box=SIMPLE, pad_edge=False, highlight=False)
+        room = console.width - _between(len(part))
+        widths = _shrunk([wanted[place] for place in part], [least[place] for place in part], room)
+        for place, width in zip(part, widths, strict=True):
+            numeric = all(isinstance(row[place], int | float) or row[place] is None for row in rows)
+            to_the_right = (numeric and bool(rows)) or columns[place] in right
+            justify: Literal["right", "left"] = "right" if to_the_right else "left"
+            table.add_column(Text(columns[place]), justify=justify, overflow="fold", width=min(width, max(1, room)))
+        for row in cells:
+            table.add_row(*(Text(row[place]) for place in part))
+        console.print(table)
     lines = [line.rstrip() for line in buffer.getvalue().strip("\n").splitlines()]
     return "\n".join([*([title, ""] if title else []), *(line for line in lines if line), "", ""])
+
+
+def _widths(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], unbroken: Collection[str]
+) -> tuple[list[int], list[int]]:
+    """The width that each column would have, and the least that breaks no word (of those in `unbroken`: no cell)."""
+    from rich.cells import cell_len
+
+    wanted, least = [], []
+    for place, name in enumerate(columns):
+        lines = [line for text in (name, *(row[place] for row in cells)) for line in text.splitlines()]
+        words = lines if name in unbroken else [word for line in lines for word in line.split()]
+        wanted.append(max((cell_len(line) for line in lines), default=1))
+        least.append(max((cell_len(word) for word in words), default=1))
+    return wanted, least
+
+
+def _between(columns: int) -> int:
+    """What a table of so many columns takes for the space at its edges and between them."""
+    return 3 * columns - 1
+
+
+def _parts(least: Sequence[int], width: int) -> list[list[int]]:
+    """The columns in as few tables as have room for them, each with the first column; the order stays."""
+    parts: list[list[int]] = []
+    for place in range(1, len(least)):
+        longer = [*(parts[-1] if parts else [0]), place]
+        if sum(least[each] for each in longer) + _between(len(longer)) <= width or len(longer) == 2:
+            parts[-1:] = [longer]
+        else:
+            parts.append([0, place])
+    return parts or [list(range(len(least)))]
+
+
+def _shrunk(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Widths of columns in a room: the widest give way first, none below its least unless nothing else helps."""
+    level = max(wanted, default=0)
+    widths = list(wanted)
+    while sum(widths) > room and level > 1:
+        level -= 1
+        widths = [max(low, min(width, level)) for width, low in zip(wanted, least, strict=True)]
+    while sum(widths) > room and max(widths, default=0) > 1:
+        widths[widths.index(max(widths))] -= 1
+    return [max(1, width) for width in widths]
 
 
 def cell_text(value: Json) -> str:

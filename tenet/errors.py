@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 EXIT_BUG = 1
@@ -121,3 +122,11 @@ class Interrupted(TenetError):
     def __init__(self, message: str, *, resume: str) -> None:
         super().__init__(message, hint=f"go on with: {resume}")
         self.resume = resume
+
+
+def missing_file(path: Path) -> MissingInput:
+    """The error for a file that is not there; names the file beside it that looks most alike."""
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    hint = f'did you mean "{path.parent / close[0]}"?' if close else f"looked in {path.parent.absolute()}"
+    return MissingInput(f"no such file: {path}", hint=hint)

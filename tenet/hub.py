@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from tenet.bundled import model_folder
+from tenet.bundled import JUDGE, POLICY, model_folder
 from tenet.errors import MissingInput
 from tenet.ids import Json
 
@@ -47,9 +47,12 @@ def require(asked: Iterable[HubId]) -> None:
     """Make sure that the hub, or the local cache, has all of these.
 
     Raises:
-        MissingInput: naming everything that cannot be had, with the reason and the cure.
+        MissingInput: naming everything that cannot be had, with the reason and the cure; a bundled model or a run that does not exist is
+            told without asking the hub.
     """
     owed = [one for one in unique(asked) if not is_cached(one)]
+    for one in owed:
+        _refuse_local(one)
     if not owed:
         return
     if is_offline():
@@ -161,6 +164,17 @@ def is_offline() -> bool:
 def first_line(error: BaseException) -> str:
     """What an error says, in a line."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _refuse_local(one: HubId) -> None:
+    """Refuse what can only be meant for this machine: the bundled models' prefix, and a run's folder."""
+    from tenet.runs.run import find_run
+
+    if one.kind == "model" and one.name.startswith("pocket/"):
+        hint = f"the bundled models are {POLICY} and {JUDGE}"
+        raise MissingInput(f"{one.key}: there is no bundled model {one.name}", hint=hint)
+    if one.kind == "dataset" and one.name.startswith("runs/"):
+        find_run(one.name)
 
 
 def _ask(one: HubId) -> None:

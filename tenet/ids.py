@@ -53,6 +53,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_digests(place: Path) -> dict[str, str]:
+    """Map each file of a data set (relative to its folder; a file alone by its name) to its `file_digest`. Markdown is no data."""
+    if place.is_file():
+        return {place.name: file_digest(place)}
+    files = sorted(path for path in place.rglob("*") if path.is_file() and path.suffix != ".md")
+    return {path.relative_to(place).as_posix(): file_digest(path) for path in files}
+
+
 def unit_interval(*parts: Json) -> float:
     """A number in (0, 1) that depends on nothing but the parts: 53 bits of their digest.
 

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from tenet.errors import InvalidInput, MissingInput, Problem
+from tenet.errors import InvalidInput, Problem, missing_file
 from tenet.yamlreader import Pointer, Position, Yaml, YamlReader
 
 __all__ = ["MAX_BYTES", "Pointer", "Position", "Yaml", "YamlDocument", "load_yaml", "parse_yaml", "suggest"]
@@ -65,7 +65,7 @@ def load_yaml(path: Path) -> YamlDocument:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise MissingInput(f"no such file: {path}", hint="check the path") from error
+        raise missing_file(path) from error
     except OSError as error:
         raise _refused(path, [Problem(f"it cannot be read: {error.strerror or error}", path)]) from error
     if len(raw) > MAX_BYTES:

@@ -189,6 +189,12 @@ def _place(event: Event) -> Position:
 def _syntax(error: MarkedYAMLError) -> tuple[Position, str, str]:
     """Say where and why the parser gave up, and what usually mends it."""
     mark = error.problem_mark or error.context_mark
+    if error.context_mark is not None and str(error.context).startswith("while parsing a flow "):
+        opened, sign = error.context_mark, "}" if "mapping" in str(error.context) else "]"
+        place = opened.line + 1, opened.column + 1
+        noticed = f", noticed on line {mark.line + 1}" if mark.line != opened.line else ""
+        message = f"not valid YAML: what this bracket opens goes wrong before its end{noticed}: {error.problem}"
+        return place, message, f"close it with {sign} , and put a comma between two entries"
     place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     told = ", ".join(str(part) for part in (error.context, error.problem) if part)
     if error.context_mark is not None and error.context_mark.line + 1 != place[0]:

@@ -39,10 +39,10 @@ def held_out_metrics(
         link: what the gaps say as probabilities.
 
     Returns:
-        `pair_accuracy` (share of the rows with p other than 0.5 whose gap has the label's sign; a gap of 0 counts
-        half) and `pairs`; with a link, `brier` (mean of (probability - p) squared) and `ece`
-        (`expected_calibration_error`); with the logistic one, `log_loss` (nats) and `entropy` (the least log loss that
-        these labels allow). Empty without rows.
+        `pairs`; `pair_accuracy` (weighted share of the rows with p other than 0.5 whose gap has the label's sign; a gap
+        of 0 counts half) with the same unweighted as `pairs_right` of `pairs_decided`; with a link, `brier` (mean of
+        (probability - p) squared) and `ece` (`expected_calibration_error`); with the logistic one, `log_loss` (nats) and
+        `entropy` (the least log loss that these labels allow). Empty without rows.
     """
     import numpy as np
 
@@ -61,6 +61,7 @@ def held_out_metrics(
     if decided.any() and w[decided].sum() > 0:
         right = np.where(d == 0.0, 0.5, (d > 0.0) == (q > 0.5))
         scores["pair_accuracy"] = float(np.average(right[decided], weights=w[decided]))
+        scores |= {"pairs_right": float(right[decided].sum()), "pairs_decided": float(decided.sum())}
     return scores
 
 

@@ -49,7 +49,7 @@ _SHOWN: Final = {
     "label_entropy": "entropy of the labels: the least loss possible (nats)",
     "eval_loss": "loss on held-out rows",
     "eval_pairs": "held-out pairs",
-    "eval_pair_accuracy": "accuracy on held-out pairs (ties left out)",
+    "eval_pair_accuracy": "accuracy on held-out pairs (by weight, ties left out)",
     "eval_brier": "Brier score against the labels",
     "eval_ece": "expected calibration error, both orders",
     "eval_log_loss": "log loss on held-out pairs (nats)",

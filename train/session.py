@@ -282,6 +282,9 @@ def summary(result: TrainResult) -> str:
     if "eval_pair_accuracy" in result.metrics:
         names = {"accuracy": "eval_pair_accuracy", "Brier": "eval_brier", "ECE": "eval_ece"}
         scores = [f"{name} {result.metrics[key]:.3f}" for name, key in names.items() if key in result.metrics]
+        right, decided = (result.metrics.get(f"eval_pairs_{key}") for key in ("right", "decided"))
+        if right is not None and decided and abs(right / decided - result.metrics["eval_pair_accuracy"]) > 0.0005:
+            scores[0] += f" by weight ({right:g} of {decided:g} pairs)"
         told.append(f"held out ({result.held_out:,}): {', '.join(scores)}")
     elif "eval_loss" in result.metrics:
         told.append(f"held out ({result.held_out:,}): loss {result.metrics['eval_loss']:.4f}")

@@ -6,6 +6,7 @@ library keeps its copies in the folder it is told (`cache`), so nothing stays in
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tenet.errors import InvalidInput, MissingInput, Problem, UsageError
-from tenet.ids import file_digest
+from tenet.ids import file_digests
 from train.config import Method, TrainConfig
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def _load(name: str, location: Path | None, cache: Path) -> Mapping[str, Dataset
     from datasets.exceptions import DatasetGenerationError
 
     where = str(cache)
+    # A data set's README.md need not be a card of the hub's.
+    logging.getLogger("huggingface_hub.repocard").setLevel(logging.ERROR)
     try:
         if location is None:
             base, _, configuration = name.partition(":")
@@ -259,13 +262,8 @@ def _used(rows: Dataset, method: Method) -> Dataset:
 
 
 def digests(location: Path | None) -> dict[str, str]:
-    """Map each file of a data set (relative to its folder) to the sha256 of its bytes; nothing for a hub id."""
-    if location is None:
-        return {}
-    if location.is_file():
-        return {location.name: file_digest(location)}
-    files = sorted(path for path in location.rglob("*") if path.is_file() and path.suffix != ".md")
-    return {path.relative_to(location).as_posix(): file_digest(path) for path in files}
+    """What identifies a data set (`file_digests`); nothing for a hub id."""
+    return {} if location is None else file_digests(location)
 
 
 def _line(error: Exception) -> str:

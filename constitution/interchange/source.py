@@ -13,7 +13,7 @@ from typing import Final
 
 from constitution.interchange.jsonfile import read_json
 from constitution.model import Constitution
-from tenet.errors import InvalidInput, MissingInput, Problem
+from tenet.errors import InvalidInput, Problem, missing_file
 from tenet.ids import Json
 from tenet.yamlfile import Pointer, Yaml, YamlDocument
 
@@ -78,7 +78,7 @@ def open_source(path: Path) -> Source:
         with path.open("rb") as file:
             source = Source(path, file.read(MAX_BYTES + 1))
     except FileNotFoundError as error:
-        raise MissingInput(f"no such file: {path}", hint="check the path") from error
+        raise missing_file(path) from error
     except OSError as error:
         raise Source(path, b"").refused(f"it cannot be read: {error.strerror or error}") from error
     if len(source.raw) > MAX_BYTES:

@@ -31,7 +31,7 @@ QUANTITIES: Final = (
     ),
     Quantity(
         "Agreement with the labels",
-        "Share of pairs in which the model ranks the chosen response higher. 0.5 is chance.",
+        "Share of pairs in which the model ranks the chosen response higher, held-out pairs by their weights. 0.5 is chance.",
         (
             ("accuracy", "training"), ("rewards/accuracies", "training"),
             ("eval_pair_accuracy", "held out"), ("eval_accuracy", "held out"), ("eval_rewards/accuracies", "held out"),

@@ -20,7 +20,8 @@ from generate.report.evaluations import NAMES, Measured, measured_in
 from generate.report.findings import Findings
 from generate.report.headline import headline, standfirst, tiles, verdict
 from generate.report.judgecard import judge_cards_of, principles_by_people
-from generate.report.measured import RECORD, evaluation_of, training_folders, trainings_of
+from generate.report.learnt import training_folders
+from generate.report.measured import RECORD, evaluation_of, trainings_of
 from generate.report.model import Evaluation, FunnelStep, Loss, ReportData
 from generate.report.notices import notices
 from generate.report.opinions import People
@@ -41,6 +42,8 @@ from generate.report.views import Revisions
 from generate.report.walk import STAGE_TYPES, Walked, examples, walk
 from judges.calibration.store import read_calibration
 from judges.card.build import CARD
+from judges.humans.store import NAME as LABELS
+from judges.humans.store import store_digest
 from tenet.bundled import is_bundled
 from tenet.ids import Json
 from tenet.runs import Run
@@ -59,7 +62,7 @@ def gather(
     """Everything that the report of the run at `path` shows.
 
     `evaluation` and `trainings` name files and folders outside the run; by default its own `evaluation.json` and the trainings that
-    learnt from it (`generate.report.measured.training_folders`) are read. `measured` names files and folders of evaluations, curves,
+    learnt from it (`generate.report.learnt.training_folders`) are read. `measured` names files and folders of evaluations, curves,
     comparisons and measured reward models; by default those in the run and in the folders of these trainings are read.
 
     Raises:
@@ -136,8 +139,8 @@ def _report(
         stages=facts.stage_rows(run),
         files=facts.file_rows(run),
         made=facts.made_with(run),
-        fingerprint=facts.pretty(run.fingerprint.as_json()),
-        config=facts.text_of(run.path / "run.yaml"),
+        fingerprint=facts.without_places(facts.pretty(run.fingerprint.as_json()), run.path),
+        config=facts.without_places(facts.text_of(run.path / "run.yaml"), run.path),
     )
 
 
@@ -165,7 +168,7 @@ def _findings(
             *version_rows(found.revision_versions, principles.now, REVISE),
         ],
         principles_name=principles.name,
-        principles_lost=principles.why,
+        principles_lost=facts.without_places(principles.why, run.path),
         evaluation=evaluation,
         pocket=_is_pocket(run.config),
         owed=_owed(run),
@@ -174,7 +177,7 @@ def _findings(
         revised=revisions.revised if revisions else 0,
         cut=found.cut,
         folder=as_named(run.path),
-        file=str(run.config.get("principles") or "FILE"),
+        file=facts.without_places(str(run.config.get("principles") or "FILE"), run.path),
     )
 
 
@@ -187,7 +190,7 @@ def _trusted(run: Run, numbers: Findings, people: People | None, stats: Mapping[
         numbers,
         people=people.labels if people else None,
         anchors=people.labels.pairs if people and people.labels else 0,
-        cards=judge_cards_of(card, numbers.calls),
+        cards=judge_cards_of(card, numbers.calls, store_digest(run.path / LABELS)),
         audits=audit_rows(read_json(run.path / AUDIT)),
         principles=[replace(row, people=agree.get(row.id)) for row in numbers.principles],
         uncarried=fitted is not None and carried != fitted.digest,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,7 @@ from tenet.records import Critique, Judgement, Preference, PreferencePair, Promp
 SHOWN_CHARACTERS = 4000
 SUREST, RANDOM, CLOSEST, FLIPPED = "surest verdict", "drawn at random", "close call", "order flip"
 _MANY = 40
+_QUOTED: Final = re.compile(r'"([^"]+)"|“([^”]+)”')
 _KEYS: Final[dict[str, Callable[[PreferencePair], float]]] = {
     SUREST: lambda pair: -pair.p_chosen,
     FLIPPED: lambda pair: pair.p_chosen if pair.flipped else math.inf,
@@ -120,13 +122,22 @@ def _orders(pair: PreferencePair, preference: Preference | None) -> tuple[float 
     return told.p_shown_a, told.p_shown_b
 
 
+def misquoted(critique: str, response: str) -> tuple[str, ...]:
+    """What a critique quotes, of several words and in double quotation marks, that a response lacks; spaces and case do not count."""
+    held = " ".join(response.casefold().split())
+    quoted = [a or b for a, b in _QUOTED.findall(critique)]
+    return tuple(
+        one for one in quoted if " " in one.strip() and " ".join(one.casefold().split()).strip(".,;:!? ") not in held
+    )
+
+
 def _response(
     sample_id: str, score: float, samples: Mapping[str, Sample], critiques: Mapping[str, Sequence[Critique]]
 ) -> ResponseView:
     sample = samples.get(sample_id)
     text = sample.text if sample else "(response not in the run)"
     views = tuple(
-        CritiqueView(c.principle, c.verdict.value, c.text)
+        CritiqueView(c.principle, c.verdict.value, c.text, misquoted(c.text, text) if sample else ())
         for c in sorted(critiques.get(sample_id, ()), key=lambda one: one.principle)
     )
     cut = max(0, len(text) - SHOWN_CHARACTERS)

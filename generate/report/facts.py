@@ -6,6 +6,8 @@ Reads the resolved configuration as plain JSON, so that a run made by a newer ve
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Final
 from generate.report.model import FunnelStep, Loss, StageRow
 from generate.report.walk import Walked
 from generate.report.words import number
+from tenet.bundled import is_bundled
 from tenet.console import plural
 from tenet.ids import Json
 from tenet.records import Finish, Outcome
@@ -185,7 +188,7 @@ def made_with(run: Run) -> Facts:
     commands = dict.fromkeys(str(one.get("command", "")) for one in run.history)
     rows = [
         ("Begun", when_made(run.created)), ("Finished", ended), ("Seed", run.config.get("seed")),
-        ("Commands", "; ".join(commands)), ("Versions", ", ".join(versions)),
+        ("Commands", without_places("; ".join(commands), run.path)), ("Versions", ", ".join(versions)),
     ]  # fmt: skip
     return _present(rows)
 
@@ -200,9 +203,19 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
+def without_places(text: str, run: Path) -> str:
+    """A configuration or a command for others to read: paths from the working folder or the run's project, else from `~`."""
+    for folder, name in ((Path.cwd(), ""), (run.absolute().parent.parent, ""), (Path.home(), "~/")):
+        if len(folder.parts) > 1:
+            text = re.sub(rf"(?<![\w./-]){re.escape(str(folder) + os.sep)}", name, text)
+    return text
+
+
 def model_name(value: Json) -> str:
-    """A model as people call it: a hub id as it stands, an absolute path by its last three parts."""
+    """A model as people call it: a hub id as it stands, a bundled one by its name, an absolute path by its last three parts."""
     path = Path(str(value or ""))
+    if path.is_absolute() and is_bundled(str(path)):
+        return f"pocket/{path.name}"
     return "/".join(path.parts[-3:]) if path.is_absolute() else str(value or "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from generate.report.findings import Findings
 from generate.report.model import AttributeRow, Level, Notice, Tile, Verdict
-from generate.report.words import SPACE, between, percent, points
+from generate.report.words import SPACE, between, percent, points_between
 from tenet.console import plural
 
 
@@ -30,46 +30,60 @@ def headline(found: Findings) -> str:
 
 
 def verdict(found: Sequence[Notice], pairs: int, *, revised: int = 0) -> Verdict:
-    """Whether the data may be used, from the notices alone: the worst of them decides."""
-    data = [one for one in found if not one.policy]
-    serious, cautions = ([one for one in data if one.level is level] for level in (Level.SERIOUS, Level.CAUTION))
-    named = _named(serious, cautions, "the data")
+    """Whether the data may be used, from the notices alone: the worst of them decides. Those about what was trained are counted apart."""
+    data, trained = ([one for one in found if one.policy is policy] for policy in (False, True))
+    serious, cautions = _by_level(data)
+    named, others = _named(serious, cautions, "the data"), _named(*_by_level(trained), "what was trained")
     begin = (
         "Begin with the first, and write this page again."
         if len(data) > 1
         else "Do what it says, and write this page again."
     )
     if serious and not pairs and not revised:
-        return Verdict("There is nothing to train on yet", f"{named} {begin}", Level.SERIOUS)
+        return Verdict("There is nothing to train on yet", _sentences(named, begin, others), Level.SERIOUS)
     if serious:
-        return Verdict("Do not train on this data yet", f"{named} {begin}", Level.SERIOUS)
+        return Verdict("Do not train on this data yet", _sentences(named, begin, others), Level.SERIOUS)
     if any(one.policy and one.level is Level.SERIOUS for one in found):
-        body = "Nothing serious speaks against the data, but what was trained on it should not be used as it is: see below."
-        return Verdict("Do not use the trained policy as it is", body, Level.SERIOUS)
+        body = "Nothing serious speaks against the data, but what was trained on it should not be used as it is."
+        return Verdict("Do not use the trained policy as it is", _sentences(body, others, named), Level.SERIOUS)
     if cautions:
-        body = f"Nothing serious was found. {named} Each says what these labels cannot vouch for, and what to do."
-        return Verdict("Usable with care", body, Level.CAUTION)
+        vouch = "Each says what these labels cannot vouch for, and what to do."
+        return Verdict(
+            "Usable with care", _sentences("Nothing serious was found.", named, vouch, others), Level.CAUTION
+        )
     body = (
         "No check found anything that speaks against training on these pairs. Read a few of them below all the same:"
         " figures do not see everything."
     )
-    return Verdict("No warnings", body)
+    return Verdict("No warnings about the data" if others else "No warnings", _sentences(body, others))
+
+
+def _by_level(found: Sequence[Notice]) -> tuple[list[Notice], list[Notice]]:
+    """The serious ones, and the cautions."""
+    serious, cautions = ([one for one in found if one.level is level] for level in (Level.SERIOUS, Level.CAUTION))
+    return serious, cautions
+
+
+def _sentences(*told: str) -> str:
+    return " ".join(one for one in told if one)
 
 
 def _named(serious: Sequence[Notice], cautions: Sequence[Notice], about: str) -> str:
-    """How many findings there are about something, by how much they matter."""
+    """How many findings there are about something, by how much they matter; empty where there are none."""
     counts = [
         plural(len(list_), f"{name} finding")
         for list_, name in ((serious, "serious"), (cautions, "cautionary"))
         if list_
     ]
+    if not counts:
+        return ""
     verb = "stands" if len(serious) + len(cautions) == 1 else "stand"
     return f"{' and '.join(counts)} about {about} {verb} below."
 
 
 def trained_verdict(found: Sequence[Notice], *, measured: bool) -> Verdict:
     """Whether what was trained may be used, from the notices about it alone."""
-    serious, cautions = ([one for one in found if one.level is level] for level in (Level.SERIOUS, Level.CAUTION))
+    serious, cautions = _by_level(found)
     if serious:
         return Verdict(
             "Do not use the trained policy as it is", _named(serious, cautions, "what was trained"), Level.SERIOUS
@@ -123,4 +137,4 @@ def tiles(found: Findings) -> tuple[Tile, ...]:
 
 def _change(row: AttributeRow) -> Tile:
     detail = f"points: {percent(row.base.value)} to {percent(row.trained.value)} on held-out prompts"
-    return Tile(row.name.capitalize(), points(row.change.value), detail)
+    return Tile(row.name.capitalize(), points_between(row.base, row.trained), detail)

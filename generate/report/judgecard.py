@@ -32,12 +32,20 @@ NUMBERS: Final = {
 }
 
 
-def judge_cards_of(value: Mapping[str, Json], calls: int | None = None) -> tuple[JudgeCard, ...]:
-    """The judges of a `card.json`; none of an empty one. `calls` are the run's judge calls now: a card of fewer or more is stale."""
+def judge_cards_of(
+    value: Mapping[str, Json], calls: int | None = None, labels: str | None = None
+) -> tuple[JudgeCard, ...]:
+    """The judges of a `card.json`; none of an empty one.
+
+    `calls` are the run's judge calls now and `labels` the digest of its labels: a card of other calls is stale, and so is one of
+    other labels, unless it was measured against a file of its own.
+    """
     judges = as_mapping(value.get("judges"))
     humans = as_mapping(value.get("humans"))
     counted = sum(_whole(as_mapping(one).get("calls")) for one in judges.values())
     warnings = value.get("warnings")
+    measured = value.get("labels_digest")
+    stale = (calls is not None and counted != calls) or (None not in (labels, measured) and measured != labels)
     told = tuple(str(one) for one in warnings) if isinstance(warnings, list) else ()
     return tuple(
         JudgeCard(
@@ -46,7 +54,7 @@ def judge_cards_of(value: Mapping[str, Json], calls: int | None = None) -> tuple
             warnings=tuple(one for one in told if one.startswith(f"{name}: ") or not _of_some(one, judges)),
             labelled=_whole(humans.get("pairs")) if value.get("validated") is True else 0,
             annotators=_whole(humans.get("annotators")),
-            stale=calls is not None and counted != calls,
+            stale=stale,
         )
         for name, figures in judges.items()
     )

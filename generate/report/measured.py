@@ -14,14 +14,15 @@ from generate.report.curves import curves
 from generate.report.facts import model_name
 from generate.report.model import Answers, AttributeRow, Change, Evaluation, MeasureRow, Rate, Training
 from generate.report.source import as_mapping, read_json
-from generate.report.words import between, change_between, number, percent, points, seconds
+from generate.report.words import between, change_between, number, percent, points_between, seconds
 from tenet.console import plural
-from tenet.errors import InvalidInput
 from tenet.ids import Json, unit_interval
 
 SHOWN_ANSWERS, SHOWN_CHARACTERS = 3, 2000
-RECORD, METRICS, TRAIN = "train.json", "metrics.jsonl", "train"
+RECORD, METRICS = "train.json", "metrics.jsonl"
 FINISHED: Final = "finished"
+UNWEIGHTED: Final = 0.0005
+"""Within this of the share that was counted, an accuracy is told without its weights."""
 ASIDE: Final = ".before-"
 """In the names of what a pipeline moved aside."""
 KINDS: Final = {
@@ -99,7 +100,7 @@ def _measure(one: Mapping[str, Json]) -> Iterator[MeasureRow]:
     if one.get("kind") == "rate":
         before, after = (f"{percent(rate.value)} ({between(rate)})" for rate in (base, trained))
         if change:
-            moved = f"{points(change.value)} ({change_between(Change(change.value, change.low, change.high))})"
+            moved = f"{points_between(base, trained)} ({change_between(Change(change.value, change.low, change.high))})"
     else:
         before, after = (
             f"{number(rate.value, 3)} ({number(rate.low, 3)} to {number(rate.high, 3)})" for rate in (base, trained)
@@ -159,26 +160,6 @@ def _listed(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else ()
 
 
-def training_folders(run: Path) -> tuple[Path, ...]:
-    """The folders of trainings that learnt from a run or from a blend of it: those in its own `train/`, and of those in `train/` beside
-    the folder of runs and in the working folder the ones whose data lie in the run.
-    """
-    own = sorted(folder for folder in (run / TRAIN).glob("*") if folder.is_dir())
-    beside = dict.fromkeys(place.resolve() / TRAIN for place in (run.absolute().parent.parent, Path.cwd()))
-    return (*own, *(folder for place in beside for folder in sorted(place.glob("*")) if _learnt_from(folder, run)))
-
-
-def _learnt_from(folder: Path, run: Path) -> bool:
-    """Whether a folder holds a training on a run's data; one that does not read back does not."""
-    if ASIDE in folder.name or not (folder / RECORD).is_file():
-        return False
-    try:
-        data = as_mapping(as_mapping(read_json(folder / RECORD)).get("config")).get("data")
-    except InvalidInput:
-        return False
-    return isinstance(data, str) and Path(data).is_absolute() and Path(data).resolve().is_relative_to(run.resolve())
-
-
 def trainings_of(folders: Sequence[Path]) -> tuple[Training, ...]:
     """The trainings recorded in these folders, in the order in which they are done; folders without a record are left out.
 
@@ -195,6 +176,7 @@ def _training(folder: Path, record: Mapping[str, Json]) -> Training:
     return Training(
         KINDS.get(method, method or folder.name), folder.name, tuple(_facts(record, method)),
         curves(_lines(folder / METRICS), method), record.get("status") == FINISHED, str(record.get("command", "")),
+        _number(as_mapping(as_mapping(record.get("result")).get("metrics")).get("eval_pair_accuracy")),
     )  # fmt: skip
 
 
@@ -216,12 +198,22 @@ def _facts(record: Mapping[str, Json], method: str) -> list[tuple[str, str]]:
         if isinstance(value := config.get(key), int | float):
             found.append((name, f"{value:g}"))
     if isinstance(accuracy := metrics.get("eval_pair_accuracy"), int | float):
-        found.append(("Agrees with the labels", f"{percent(accuracy)} of held-out pairs"))
+        found.append(("Agrees with the labels", _agreement(accuracy, metrics)))
     if isinstance(error := metrics.get("eval_ece"), int | float):
         found.append(("Calibration error", number(error, 3)))
     if isinstance(steps := result.get("steps"), int) and isinstance(spent := result.get("seconds"), int | float):
         found.append(("Took", f"{plural(steps, 'step')}, {seconds(spent)}"))
     return found
+
+
+def _agreement(accuracy: float, metrics: Mapping[str, Json]) -> str:
+    """A training's accuracy on held-out pairs; where their weights differ, so that no share of them gives it, with what was counted."""
+    right, decided = (metrics.get(f"eval_pairs_{key}") for key in ("right", "decided"))
+    if not isinstance(right, int | float) or not isinstance(decided, int | float) or not decided:
+        return f"{percent(accuracy)} of held-out pairs, by weight"
+    if abs(right / decided - accuracy) > UNWEIGHTED:
+        return f"{percent(accuracy)} of held-out pairs by weight, {right:g} of {decided:g} counted"
+    return f"{percent(accuracy)}, {right:g} of {plural(int(decided), 'held-out pair')}"
 
 
 def _lines(path: Path) -> list[Mapping[str, object]]:

@@ -1,7 +1,6 @@
 """What a report shows, as plain frozen records: every number is worked out before a page is drawn.
 
-Knows no run folder (`generate.report.data` reads one) and no HTML (`generate.report.render` draws it). A part that
-a run does not have is None or empty, and the page then leaves it out or says so.
+Knows no run folder (`generate.report.data` reads one) and no HTML (`generate.report.render` draws it). What a run lacks is None or empty.
 """
 
 from __future__ import annotations
@@ -225,7 +224,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Training:
-    """One training that used the data: its kind, facts in words, its curves, whether it came to its end, and its command."""
+    """One training that used the data: facts in words, curves, its command, whether it ended, and how it agrees with held-out labels."""
 
     kind: str
     name: str
@@ -233,6 +232,7 @@ class Training:
     curves: tuple[Curve, ...]
     finished: bool = True
     command: str = ""
+    accuracy: float | None = None
 
     @property
     def is_policy(self) -> bool:
@@ -379,7 +379,7 @@ class CardRow:
 class JudgeCard:
     """One judge of a run's `card.json`. `labelled` pairs have labels of people, none for an unvalidated judge.
 
-    `stale`: the run was judged further since.
+    `stale`: the run was judged further since, or its labels are others.
     """
 
     name: str

@@ -31,6 +31,8 @@ WEAK_PRINCIPLE: Final = 0.6
 ENOUGH_QUESTIONS: Final = 20
 MANY_CUT: Final = 0.1
 FEW_HELD_OUT: Final = 50
+CHANCE: Final = 0.5
+FEW_LABELLED: Final = 50
 
 Rule = Callable[[Findings], Iterator[Notice]]
 
@@ -251,6 +253,20 @@ def measured(found: Findings) -> Iterator[Notice]:
         yield Notice(Level.CAUTION, "Few held-out prompts", body, "Measure on more:", command, policy=True)
 
 
+def below_chance(found: Findings) -> Iterator[Notice]:
+    """Reward models that rank held-out pairs the wrong way round as often as not."""
+    for one in found.trainings:
+        if one.finished and not one.is_policy and one.accuracy is not None and one.accuracy <= CHANCE:
+            told = dict(one.facts)
+            body = (
+                f"{one.name} agrees with the labels in {told.get('Agrees with the labels', percent(one.accuracy))}; chance is"
+                f" {percent(CHANCE)}. What is trained on its rewards learns nothing of these preferences, or the opposite."
+            )
+            mend = "Train on more pairs or for longer, with enough held out to tell:"
+            command = f"{_train(found, 'reward')} --set epochs=3 --set eval_share=0.2"
+            yield Notice(Level.CAUTION, "A reward model is no better than chance", body, mend, command, policy=True)
+
+
 def optimised(found: Findings) -> Iterator[Notice]:
     """The proxy goes on rising where the gold measure does not."""
     for curve in found.curves:
@@ -291,6 +307,15 @@ def against_people(found: Findings) -> Iterator[Notice]:
             f"There are {labels_words(found.people)}, and no judge card of the run as it is measures the judge by them."
         )
         yield Notice(Level.CAUTION, "People's labels are not used yet", body, "Measure it:", f"tenet card {folder}")
+    few = [card for card in found.cards if 0 < card.labelled < FEW_LABELLED and not card.stale]
+    if few:
+        body = (
+            f"{few[0].name} is measured on {plural(few[0].labelled, 'labelled pair')}: its agreement with people is known"
+            " roughly at best."
+        )
+        mend = f"Label on, {FEW_LABELLED} pairs are a beginning, then give tenet card again:"
+        title = "Checked against few labels of people"
+        yield Notice(Level.CAUTION, title, body, mend, f"tenet labels page {folder}")
     for card in found.cards:
         rows = {} if card.stale or not card.labelled else {row.name: row for row in card.rows}
         kappa, right, ceiling = (rows.get(name) for name in ("cohen_kappa", "accuracy_without_ties", "human_ceiling"))
@@ -354,13 +379,13 @@ def _anew(found: Findings) -> str:
     return f"{_again(found)} --set name=ANOTHER-NAME --reuse {quote(found.folder)}"
 
 
-def _train(found: Findings) -> str:
-    return f"tenet train dpo --model MODEL --data {quote(found.folder)} --out ANOTHER-FOLDER"
+def _train(found: Findings, method: str = "dpo") -> str:
+    return f"tenet train {method} --model MODEL --data {quote(found.folder)} --out ANOTHER-FOLDER"
 
 
-POLICY_RULES: Final[tuple[Rule, ...]] = (training, measured, optimised, independence)
+POLICY_RULES: Final[tuple[Rule, ...]] = (training, measured, below_chance, optimised, independence)
 """Those that say something without a run."""
 RULES: Final[tuple[Rule, ...]] = (
     unfinished, size, failures, order, label_mass, votes, cut_texts, lengths, principles, wordings, training,
-    against_people, audited, measured, optimised, independence, standing,
+    against_people, audited, measured, below_chance, optimised, independence, standing,
 )  # fmt: skip

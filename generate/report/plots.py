@@ -50,7 +50,7 @@ class BarPlot:
 
 @dataclass(frozen=True)
 class Path:
-    """One line: an SVG path in the square of 100 by 100, its last value, and where that stands (percent, pixels)."""
+    """One line: an SVG path in the square of 100 by 100, its last value, and where that stands (percent, pixels; `when` in words)."""
 
     label: str
     path: str
@@ -58,6 +58,7 @@ class Path:
     index: int
     x: float
     y: float
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def lines(curve: Curve, *, height: float = 150.0) -> LinePlot | None:
             index,
             at(points[-1])[0],
             height * at(points[-1])[1] / 100,
+            "at the end" if points[-1][0] == max(xs) else f"at step {short(points[-1][0])}, its last",
         )
         for index, (label, points) in enumerate(series)
         if points

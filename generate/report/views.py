@@ -55,11 +55,12 @@ class Revisions:
 
 @dataclass(frozen=True)
 class CritiqueView:
-    """A critique as shown beside a response."""
+    """A critique as shown beside a response; `not_there`: what it quotes and the response does not hold."""
 
     principle: str
     verdict: str
     text: str
+    not_there: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

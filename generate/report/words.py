@@ -34,6 +34,11 @@ def points(value: float) -> str:
     return f"{sign}{abs(rounded)}"
 
 
+def points_between(before: Rate, after: Rate) -> str:
+    """The difference of two shares as they are shown beside it, in whole percent: 100 and 92 differ by 8, whatever was rounded."""
+    return points(round(after.value, 2) - round(before.value, 2))
+
+
 def change_between(change: Change) -> str:
     """A change's 95 % interval in points, empty where none is known."""
     if change.low is None or change.high is None:

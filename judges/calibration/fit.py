@@ -106,7 +106,7 @@ def fit_judge(anchors: Sequence[Anchor], columns: Mapping[str, Sequence[float]],
     if not anchors:
         raise UsageError(
             "there is no anchor: no label of a person is about a judged pair of this run",
-            hint="bring labels in with: tenet labels import FILE --to RUN",
+            hint="label pairs of the run, on the page or in a file: tenet labels page RUN; tenet labels import FILE --to RUN",
         )
     rows, rule = rows_of(anchors, columns), split or Split()
     testing = np.array([rule.side(one) is Side.TEST for one in rows.prompts])

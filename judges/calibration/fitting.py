@@ -66,7 +66,7 @@ def require_fit(p: Floats, y: Floats) -> None:
         count = f"{len(p):,} anchors" if len(p) != 1 else "1 anchor"
         raise UsageError(
             f"{count} cannot calibrate a judge; at least {LEAST_ANCHORS} are needed",
-            hint="label more pairs of this run, and bring them in with: tenet labels import FILE --to RUN",
+            hint="label more pairs of the run, on the page or in a file: tenet labels page RUN; tenet labels import FILE --to RUN",
         )
     if not (np.isfinite(p).all() and np.isfinite(y).all() and ((p >= 0) & (p <= 1) & (y >= 0) & (y <= 1)).all()):
         raise UsageError("a probability or a label is no number from 0 to 1")

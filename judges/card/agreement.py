@@ -12,6 +12,7 @@ import numpy as np
 
 from judges.card.bootstrap import Bools, Floats, Ints, Resampler, ratio, share
 from judges.card.figures import Figure, unknown
+from tenet.ids import Json
 
 A: Final = 0
 B: Final = 1
@@ -25,7 +26,8 @@ def accuracy(said: Ints, truth: Ints, groups: Ints, draws: Resampler, weights: F
     """Share of verdicts that name what people do; one that is no opinion is wrong. Rows without a `truth` are left out."""
     known = truth != NONE
     rows = share(said[known] == truth[known], None if weights is None else weights[known])
-    return draws.figure(rows, groups[known], ratio, none="no verdict is about a pair on which people agree")
+    more: dict[str, Json] = {"weighted": True} if len(np.unique(rows[:, 1])) > 1 else {}
+    return draws.figure(rows, groups[known], ratio, none="no verdict is about a pair on which people agree", more=more)
 
 
 def tables(one: Ints, other: Ints, weights: Floats | None = None) -> Floats:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from judges.card.figures import Figure, unknown
 from tenet.ids import Json
+from tenet.intervals import wilson
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -70,7 +71,9 @@ class Resampler:
 
         `statistic` takes sums (..., m) to values (...), NaN where it is not defined; `none` is the reason given where it is
         not defined on all rows. The interval is that of the percentiles of the replicates in which it is defined, and is
-        left out where fewer than two prompts have rows or a tenth of the replicates do not define it.
+        left out where fewer than two prompts have rows or a tenth of the replicates do not define it. Rows that are all
+        alike make all replicates alike, which shows no certainty: a share (`ratio`) of none or all then has Wilson's
+        interval over the effective number of prompts (Kish 1965), and any other figure has none.
         """
         units = len(rows) if count is None else count
         if not len(rows):
@@ -91,7 +94,16 @@ class Resampler:
             return None, None
         sums = np.zeros((self.units, rows.shape[1]))
         np.add.at(sums, units, rows)
-        return percentiles(np.asarray(statistic(self.weights[:, there] @ sums[there])))
+        low, high = percentiles(np.asarray(statistic(self.weights[:, there] @ sums[there])))
+        if low is None or low != high:
+            return low, high
+        return wilson(low, _effective(rows[:, 1], groups)) if statistic is ratio and low in (0.0, 1.0) else (None, None)
+
+
+def _effective(weights: Floats, groups: Ints) -> float:
+    """The number of prompts of equal weight that tell as much as these do."""
+    held = np.bincount(groups, weights)
+    return float(held.sum() ** 2 / (held**2).sum())
 
 
 def percentiles(values: Floats) -> tuple[float | None, float | None]:
@@ -104,8 +116,13 @@ def percentiles(values: Floats) -> tuple[float | None, float | None]:
 
 
 def ratio(sums: Floats) -> Floats:
-    """First column over second: a share, or a weighted mean."""
+    """First column over second, of the rows of a share: from 0 to 1."""
     return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def average(sums: Floats) -> Floats:
+    """First column over second: the weighted mean of values that need not be yes or no."""
+    return ratio(sums)
 
 
 def share(hits: Bools | Floats, weights: Floats | None = None) -> Floats:

@@ -16,6 +16,7 @@ from judges.card.gather import CardData, gather
 from judges.card.people import between, people_counts, people_figures
 from judges.card.sections import SECTIONS, View, principle_figures
 from judges.card.warnings import warnings_of
+from judges.humans.store import NAME, store_digest
 from tenet.ids import Json
 from tenet.runs import atomic
 
@@ -49,6 +50,7 @@ class Card:
     """All judges of a run, its people, annotators two by two, ratings by principle, and what to know before any figure.
 
     `beside` is what other commands have left in the run about its judges: its calibration, a panel's weights, audits.
+    `labels` is the digest of the run's labels that it was measured against; None where it was another file.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Card:
     seed: int
     replicates: int
     beside: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    labels: str | None = None
 
     def as_json(self) -> dict[str, Json]:
         """What `card.json` holds."""
@@ -69,6 +72,7 @@ class Card:
             "format": FORMAT,
             "name": self.name,
             "validated": self.validated,
+            "labels_digest": self.labels,
             "warnings": list(self.warnings),
             "judges": {name: judge.as_json() for name, judge in self.judges.items()},
             "humans": {**self.counts, **{name: figure.as_json() for name, figure in self.people.items()}},
@@ -88,7 +92,9 @@ def make_card(path: Path, anchors: Path | None = None, *, seed: int = 0, replica
     Raises:
         MissingInput, InvalidInput: as `judges.card.gather.gather` and `judges.card.beside.beside`.
     """
-    return replace(card_of(gather(path, anchors), seed=seed, replicates=replicates), beside=beside(path))
+    labels = store_digest(path / NAME) if anchors is None else None  # first: what comes meanwhile makes the card stale
+    made = card_of(gather(path, anchors), seed=seed, replicates=replicates)
+    return replace(made, beside=beside(path), labels=labels)
 
 
 def card_of(data: CardData, *, seed: int = 0, replicates: int = REPLICATES) -> Card:

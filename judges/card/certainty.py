@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from judges.card.bootstrap import Floats, Ints, Resampler, ratio
+from judges.card.bootstrap import Floats, Ints, Resampler, average
 from judges.card.figures import Figure, unknown
 
 BINS: Final = 10
@@ -20,14 +20,14 @@ _NOTHING: Final = "no pair has a probability of the judge and a winner named by 
 
 def brier(p: Floats, won: Floats, groups: Ints, draws: Resampler, weights: Floats) -> Figure:
     """Mean squared difference (Brier 1950); 0.25 is a judge that always says one half."""
-    return draws.figure(np.column_stack([weights * (p - won) ** 2, weights]), groups, ratio, none=_NOTHING)
+    return draws.figure(np.column_stack([weights * (p - won) ** 2, weights]), groups, average, none=_NOTHING)
 
 
 def log_loss(p: Floats, won: Floats, groups: Ints, draws: Resampler, weights: Floats) -> Figure:
     """Mean negative log-likelihood in nats, p clipped to [1e-6, 1 - 1e-6]; 0.693 is a judge that always says one half."""
     held = np.clip(p, CLIP, 1.0 - CLIP)
     loss = -(won * np.log(held) + (1.0 - won) * np.log1p(-held))
-    return draws.figure(np.column_stack([weights * loss, weights]), groups, ratio, none=_NOTHING)
+    return draws.figure(np.column_stack([weights * loss, weights]), groups, average, none=_NOTHING)
 
 
 def calibration_error(p: Floats, won: Floats, groups: Ints, draws: Resampler, weights: Floats) -> Figure:

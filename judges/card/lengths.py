@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from judges.card.agreement import NONE, TIE, A, B
-from judges.card.bootstrap import Floats, Ints, Resampler, ratio, share
+from judges.card.bootstrap import Floats, Ints, Resampler, average, ratio, share
 from judges.card.figures import Figure, unknown
 
 _LARGEST = 15.0
@@ -31,7 +31,7 @@ def longer_excess(said: Ints, truth: Ints, gap: Floats, groups: Ints, draws: Res
     excess = ((said[both] == A) == longer).astype(float) - ((truth[both] == A) == longer)
     rows = np.column_stack([excess, np.ones(len(excess))])
     return draws.figure(
-        rows, groups[both], ratio, none="no pair of unequal length has a winner by the judge and by people"
+        rows, groups[both], average, none="no pair of unequal length has a winner by the judge and by people"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from judges.card.agreement import NONE, A, B
-from judges.card.bootstrap import Bools, Floats, Ints, Resampler, ratio, share
+from judges.card.bootstrap import Bools, Floats, Ints, Resampler, average, ratio, share
 from judges.card.figures import Figure, unknown
 
 ONE_ORDER = "no question was asked in both orders"
@@ -55,7 +55,7 @@ def signed_gap(p_shown_a: Floats, p_shown_b: Floats, groups: Ints, draws: Resamp
     """Mean of P(a better) when a was shown first less when b was: above 0 the first place helps. NaN: no probability."""
     known = np.isfinite(p_shown_a) & np.isfinite(p_shown_b)
     rows = np.column_stack([p_shown_a[known] - p_shown_b[known], np.ones(int(known.sum()))])
-    return draws.figure(rows, groups[known], ratio, none="no question has a probability in both orders")
+    return draws.figure(rows, groups[known], average, none="no question has a probability in both orders")
 
 
 def repeat_stability(same: Bools, groups: Ints, draws: Resampler) -> Figure:
@@ -75,4 +75,4 @@ def label_mass(mass: Floats, groups: Ints, draws: Resampler) -> Figure:
         return unknown("the judge gives no label mass")
     rows = np.column_stack([mass[known], np.ones(int(known.sum()))])
     median, tenth = (float(one) for one in np.quantile(mass[known], [0.5, 0.1]))
-    return draws.figure(rows, groups[known], ratio, none="", more={"median": median, "lowest_tenth": tenth})
+    return draws.figure(rows, groups[known], average, none="", more={"median": median, "lowest_tenth": tenth})

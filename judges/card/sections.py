@@ -142,9 +142,10 @@ def _where_consistent(view: View) -> Figure:
     if not len(groups):
         return unknown(order.ONE_ORDER)
     asked = np.array(view.rows.both, dtype=bool)
-    truth = view.data.truth[np.array(view.rows.question_pair, dtype=np.int64)[asked]]
+    pairs = np.array(view.rows.question_pair, dtype=np.int64)[asked]
     kept = (shown_a == shown_b) & (shown_a != NONE)
-    return agreement.accuracy(shown_a[kept], truth[kept], groups[kept], view.draws)
+    truth, weights = view.data.truth[pairs[kept]], view.data.weights[pairs[kept]]
+    return agreement.accuracy(shown_a[kept], truth, groups[kept], view.draws, weights)
 
 
 def certainty_section(view: View) -> Mapping[str, Figure]:

@@ -90,6 +90,12 @@ def import_command(
     console.say(f"{path}: {merged.total:,} labels, {merged.new:,} of them new, {known:,} were there already")
     if merged.taken_back:
         console.say(f"{path}: {merged.taken_back:,} labels that were there are taken back by {file.name}")
+    if 0 < counts.labels == counts.unknown:
+        console.say(
+            f"Warning: none of the {counts.labels:,} labels of {file.name} is of a pair of {path.parent}, so they say nothing about it. "
+            "Are they of another run? See which there are with: tenet runs list\n"
+            f"Look at a run's prompts with: tenet view RUN; then: tenet labels import {file} --to RUN"
+        )
     if as_json:
         told = {"format": labels_.stream.format.name, **counts.as_json()}
         held = {"total": merged.total, "new": merged.new, "taken_back": merged.taken_back}

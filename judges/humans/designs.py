@@ -34,7 +34,7 @@ from judges.humans.queue import Chosen, Plan, Queue
 from judges.humans.store import NAME, read_store
 from tenet.errors import InvalidInput, Problem
 from tenet.ids import Json, digest
-from tenet.records import Label, prompt_id
+from tenet.records import Choice, Label, prompt_id
 from tenet.runs import atomic
 
 FILE: Final = "labelling.json"
@@ -169,7 +169,9 @@ def _share(pairs: Collection[Pair], shown: Collection[Pair]) -> float:
 def run_labels(path: Path) -> tuple[Label, ...]:
     """The labels that the run at `path` keeps, those of the page with the probability with which their pair was labelled through any queue.
 
-    A label from elsewhere, or of a pair that no kept queue can have had, keeps the probability that it came with.
+    Labels from elsewhere keep the probability that they came with. Where that is 1, they are taken for a random sample of the pairs of
+    the latest queue's time: to weigh as certain to be labelled, all of those would have to be. A label of a pair that no kept queue can
+    have had keeps its probability too.
 
     Raises:
         InvalidInput: the labels or the queues do not read back.
@@ -181,12 +183,36 @@ def run_labels(path: Path) -> tuple[Label, ...]:
         return labels
     inclusion = Inclusion(designs, frozenset(pairs.values()))
     joint = {pair: inclusion.of(pair) for pair in pairs.values()}
+    labels = _as_sampled(labels, designs[-1].plan.pool)
     return tuple(
         replace(one, inclusion_probability=joint[pairs[one.id]])
         if joint.get(pairs.get(one.id, ("", "", "")), 0.0) > 0.0
         else one
         for one in labels
     )
+
+
+def labelled_pairs(path: Path) -> int:
+    """How many pairs the labels of the run at `path` have an opinion of as a whole, skips and labels of one principle left out.
+
+    Raises:
+        InvalidInput: the labels do not read back.
+    """
+    told = (one for one in read_store(path / NAME) if one.principle is None and one.preference is not Choice.SKIP)
+    return len({_texts(one) for one in told})
+
+
+def _as_sampled(labels: Sequence[Label], pool: int) -> tuple[Label, ...]:
+    """The labels, those from elsewhere that name no chance below 1 with the share of the `pool` that they are about."""
+    certain = {one.id: _texts(one) for one in labels if one.source != PAGE and one.inclusion_probability == 1.0}
+    share = len(set(certain.values())) / pool if pool else 1.0
+    if not 0.0 < share < 1.0:
+        return tuple(labels)
+    return tuple(replace(one, inclusion_probability=share) if one.id in certain else one for one in labels)
+
+
+def _texts(label: Label) -> tuple[str, frozenset[str]]:
+    return prompt_id(label.prompt), frozenset((label.response_a, label.response_b))
 
 
 def page_pair(label: Label) -> Pair | None:

@@ -35,30 +35,43 @@ class Worth:
     low: float
     high: float
     per_label: float
+    next: int
     next_narrow: float
     to_target: int | None
 
     @property
     def pays(self) -> bool:
-        """Whether the next `NEXT` labels narrow the interval by `LEAST` or more."""
+        """Whether the `next` labels narrow the interval by `LEAST` or more."""
         return self.next_narrow >= LEAST
 
     def as_json(self) -> dict[str, Json]:
         """For the page and `--json`."""
         return {
             "labels": self.labels, "effective": self.effective, "agreement": self.agreement, "low": self.low, "high": self.high,
-            "per_label": self.per_label, "next": NEXT, "next_narrow": self.next_narrow, "to_target": self.to_target,
+            "per_label": self.per_label, "next": self.next, "next_narrow": self.next_narrow, "to_target": self.to_target,
             "target": TARGET, "pays": self.pays,
         }  # fmt: skip
 
 
-def worth(agreed: Sequence[float], weights: Sequence[float]) -> Worth:
-    """What labels so far show: `agreed` is 1 where judge and person agree, 0 where not, one half for a tie of one of them."""
+def worth(agreed: Sequence[float], weights: Sequence[float], left: int = NEXT) -> Worth:
+    """What labels so far show: `agreed` is 1 where judge and person agree, 0 where not, one half for a tie of one of them.
+
+    `left` are the pairs that nobody has labelled yet: no more than these are foretold.
+    """
+    coming = min(NEXT, left)
     count = len(agreed)
     if not count:
         start = _half(0.5, 0.0)
         return Worth(
-            0, 0.0, None, 0.0, 1.0, start - _half(0.5, 1.0), start - _half(0.5, NEXT), _to_target(0.5, 0.0, 1.0)
+            0,
+            0.0,
+            None,
+            0.0,
+            1.0,
+            start - _half(0.5, 1.0),
+            coming,
+            start - _half(0.5, coming),
+            _to_target(0.5, 0.0, 1.0),
         )
     total = sum(weights)
     effective = total * total / sum(weight * weight for weight in weights)
@@ -67,8 +80,8 @@ def worth(agreed: Sequence[float], weights: Sequence[float]) -> Worth:
     step = effective / count
     here = _half(share, effective)
     return Worth(
-        count, effective, share, low, high, here - _half(share, effective + step),
-        here - _half(share, effective + NEXT * step), _to_target(share, effective, step),
+        count, effective, share, low, high, here - _half(share, effective + step), coming,
+        here - _half(share, effective + coming * step), _to_target(share, effective, step),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ they read what was whole when they began. Knows no format and no run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -86,6 +87,19 @@ def read_all(path: Path) -> LabelSet:
     """
     end = _whole(path)
     return read_labels(path, format="tenet", stored=True, end=end) if end else LabelSet((), LabelCounts())
+
+
+def store_digest(path: Path) -> str:
+    """The SHA-256 of a store as it is, by which a reader learns later whether labels were added or taken back; empty where it has none.
+
+    Raises:
+        StorageFailed: the file cannot be read.
+    """
+    with atomic.storage(path):
+        if not path.is_file() or not path.stat().st_size:
+            return ""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def add_labels(path: Path, labels: Iterable[Label], *, withdrawn: Collection[str] = ()) -> Merged:

@@ -59,4 +59,4 @@ def _labelled(
 def _task(prompt: Prompt, one: Sample, other: Sample, pair: str) -> Task:
     a, b = (one, other) if unit_interval("shown", pair) < 0.5 else (other, one)
     ids = {"response_a_id": a.id, "response_b_id": b.id}
-    return Task(prompt.messages, a.text, b.text, {"shown_first": "a", "inclusion_probability": 1.0, **ids})
+    return Task(prompt.messages, a.text, b.text, {"shown_first": "a", **ids})

@@ -92,11 +92,15 @@ class PromptJudge(ABC, Generic[A, R]):
             JudgeUnfit: the judge does not answer as it is asked to; the text says what it gave instead, and what to change.
             EngineError: the engine itself has failed.
         """
-        asked = list(islice((asks for asks in (self.asks(*case) for case in cases) if asks), PROMPTS_ASKED))
+        asked = self.first_asks(cases)
         found = list(self.stream(ask for asks in asked for ask in asks))
         if not found:
             return f"pre-flight: nothing to ask a judge of kind {self.kind}", found
         return self._checked(found), found
+
+    def first_asks(self, cases: Iterable[tuple[Prompt, Sequence[Sample]]]) -> list[list[A]]:
+        """What a pre-flight asks, prompt by prompt."""
+        return list(islice((asks for asks in (self.asks(*case) for case in cases) if asks), PROMPTS_ASKED))
 
     @abstractmethod
     def _asking(self) -> dict[str, Json]:

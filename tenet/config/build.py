@@ -144,13 +144,16 @@ class Builder:
             quoted = f'to mean a text, put it in quotes: "{value}"' if isinstance(value, int | float) else ""
             return self._mismatch("a text", value, override, at, quoted)
         if hint is bool:
-            words = "write true or false" if str(value).lower() in ("yes", "no", "on", "off") else ""
-            return value if isinstance(value, bool) else self._mismatch("true or false", value, override, at, words)
+            return (
+                value
+                if isinstance(value, bool)
+                else self._mismatch("true or false", value, override, at, "write true or false")
+            )
         if hint in (int, float):
             fits = isinstance(value, int | float if hint is float else int) and not isinstance(value, bool)
             name = "a number" if hint is float else "a whole number"
             if not fits or not math.isfinite(cast("float", value)):
-                return self._mismatch(name, value, override, at)
+                return self._mismatch(name, value, override, at, f"write {name}, such as {3 if hint is int else 0.5}")
             return float(cast("float", value)) if hint is float else value
         return plain(value)
 
@@ -165,7 +168,9 @@ class Builder:
         if rule is Resolve.IF_THERE and not looks:
             return text
         near = suggest(full.name, [entry.name for entry in full.parent.iterdir()]) if full.parent.is_dir() else ""
-        meant = "" if override else f"relative paths are meant from {base}"
+        meant = f"relative paths are meant from {base}"
+        if text == "-":
+            meant = "standard input is not read: write it to a file, and name that"
         return self._bad(at, f"there is no {full}", near or meant, override=override)
 
     def _choice(self, value: object, known: Sequence[object], override: Override | None, at: Pointer) -> Bad:

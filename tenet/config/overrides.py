@@ -98,6 +98,8 @@ def _single(place: object, part: str | int) -> tuple[object, str | int]:
 def _read(text: str) -> Yaml:
     if not text.strip():
         return ""
+    if text == "-":  # in YAML a list of nothing; people mean standard input, or a text
+        return text
     try:
         return parse_yaml(text).data
     except InvalidInput:

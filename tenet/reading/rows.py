@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from tenet.errors import InvalidInput, MissingInput, Problem
+from tenet.errors import InvalidInput, Problem, missing_file
 from tenet.reading import delimited, jsonrows, parquet
 
 _SUFFIXES: Final = {
@@ -136,17 +135,9 @@ def open_bytes(path: Path) -> BinaryIO:
     return gzip.open(path, "rb")  # type: ignore[return-value]
 
 
-def missing(path: Path) -> MissingInput:
-    """The error for a file that is not there; names the file beside it that looks most alike."""
-    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, beside, n=1)
-    hint = f'did you mean "{path.parent / close[0]}"?' if close else f"looked in {path.parent.absolute()}"
-    return MissingInput(f"no such file: {path}", hint=hint)
-
-
 def _check(path: Path) -> None:
     if not path.exists():
-        raise missing(path)
+        raise missing_file(path)
     if path.is_dir():
         hint = "name a file; a folder that the datasets library saved goes under `dataset:`"
         raise InvalidInput(f"{path} is a folder", [Problem("expected a file of rows", path, hint=hint)])

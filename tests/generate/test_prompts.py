@@ -39,7 +39,7 @@ def test_the_simplest_file_of_all(tmp_path: Path) -> None:
     assert found.counts.rows == 3 == sum(found.counts.fates.values())
     assert found.counts.lines() == [
         "p.txt: 3 rows read",
-        "prompt: each row as it stands",
+        "prompts are the rows as they stand",
         "2 prompts",
         "1 duplicates of an earlier row, left out (first: line 4)",
     ]
@@ -48,31 +48,47 @@ def test_the_simplest_file_of_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "turns", "said"),
     [
-        ({"prompt": "a"}, ["a"], "prompt: `prompt`"),
-        ({"question": "a", "answer": "b"}, ["a"], "prompt: `question`"),
-        ({"instruction": "a", "input": "b", "output": "c"}, ["a\n\nb"], "prompt: `instruction` and `input`"),
-        ({"instruction": "a", "input": ""}, ["a"], "prompt: `instruction` and `input`"),
-        ({"input": "a", "output_1": "b", "output_2": "c"}, ["a"], "prompt: `input`"),
-        ({"messages": [{"role": "user", "content": "a"}]}, ["a"], "prompt: `messages`"),
-        ({"conversations": [{"from": "human", "value": "a"}]}, ["a"], "prompt: `conversations`"),
+        ({"prompt": "a"}, ["a"], "prompts are read from the column `prompt`"),
+        ({"question": "a", "answer": "b"}, ["a"], "prompts are read from the column `question`"),
+        (
+            {"instruction": "a", "input": "b", "output": "c"},
+            ["a\n\nb"],
+            "prompts are read from the columns `instruction` and `input`",
+        ),
+        ({"instruction": "a", "input": ""}, ["a"], "prompts are read from the columns `instruction` and `input`"),
+        ({"input": "a", "output_1": "b", "output_2": "c"}, ["a"], "prompts are read from the column `input`"),
+        ({"messages": [{"role": "user", "content": "a"}]}, ["a"], "prompts are read from the column `messages`"),
+        (
+            {"conversations": [{"from": "human", "value": "a"}]},
+            ["a"],
+            "prompts are read from the column `conversations`",
+        ),
         (
             {"prompt": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]},
             ["a"],
-            "prompt: `prompt`",
+            "prompts are read from the column `prompt`",
         ),
-        ({"prompt": {"messages": [{"role": "user", "content": "a"}]}}, ["a"], "prompt: `prompt`"),
-        ([{"role": "user", "content": "a"}], ["a"], "prompt: each row as it stands"),
-        ("a", ["a"], "prompt: each row as it stands"),
-        ({"system_prompt": "s", "prompt": "a"}, ["s", "a"], "prompt: `prompt`; system: `system_prompt`"),
+        (
+            {"prompt": {"messages": [{"role": "user", "content": "a"}]}},
+            ["a"],
+            "prompts are read from the column `prompt`",
+        ),
+        ([{"role": "user", "content": "a"}], ["a"], "prompts are the rows as they stand"),
+        ("a", ["a"], "prompts are the rows as they stand"),
+        (
+            {"system_prompt": "s", "prompt": "a"},
+            ["s", "a"],
+            "prompts are read from the column `prompt`; system messages from `system_prompt`",
+        ),
         (
             {"prompt": "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:"},
             ["a", "b", "c"],
-            "prompt: `prompt`",
+            "prompts are read from the column `prompt`",
         ),
         (
             {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: a\n\nAssistant: c"},
             ["a"],
-            "prompt: what `chosen` and `rejected` share",
+            "prompts are what `chosen` and `rejected` share",
         ),
         (
             {
@@ -80,7 +96,7 @@ def test_the_simplest_file_of_all(tmp_path: Path) -> None:
                 "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}],
             },
             ["a"],
-            "prompt: what `chosen` and `rejected` share",
+            "prompts are what `chosen` and `rejected` share",
         ),
     ],
 )

@@ -10,7 +10,9 @@ import pytest
 from generate.report import write_report
 from generate.report.curves import thinned
 from generate.report.data import gather
-from generate.report.model import ReportData
+from generate.report.examples import misquoted
+from generate.report.model import Rate, ReportData
+from generate.report.words import points_between
 from tenet.errors import InvalidInput, MissingInput
 from tests.generate.report_run import make_run
 
@@ -135,6 +137,25 @@ def training_folder(folder: Path, method: str, lines: list[str], **record: objec
     return folder
 
 
+def test_an_accuracy_by_weight_is_not_told_as_a_share_of_pairs(tmp_path: Path) -> None:
+    path = make_run(tmp_path)
+    told = {
+        "weighted": ({"eval_pair_accuracy": 1 / 3, "eval_pairs_right": 3.0, "eval_pairs_decided": 7.0},
+                     "33 % of held-out pairs by weight, 3 of 7 counted"),
+        "even": ({"eval_pair_accuracy": 0.7, "eval_pairs_right": 7.0, "eval_pairs_decided": 10.0},
+                 "70 %, 7 of 10 held-out pairs"),
+        "old": ({"eval_pair_accuracy": 0.611}, "61 % of held-out pairs, by weight"),
+    }  # fmt: skip
+    for name, (metrics, _) in told.items():
+        training_folder(path / "train" / name, "reward", [], result={"metrics": metrics})
+    found = gather(path)
+    facts = {one.name: dict(one.facts)["Agrees with the labels"].replace("\u202f", " ") for one in found.trainings}
+    assert facts == {name: words for name, (_, words) in told.items()}
+    below = [one for one in found.notices if one.title == "A reward model is no better than chance"]
+    assert [one.body.split(" ")[0] for one in below] == ["weighted"]
+    assert "3 of 7 counted" in below[0].body
+
+
 def test_trainings_come_in_the_order_in_which_they_are_done(tmp_path: Path) -> None:
     path = make_run(tmp_path)
     training_folder(
@@ -166,3 +187,13 @@ def test_long_trainings_are_thinned_and_keep_their_last_point() -> None:
     assert found[0] == pytest.approx((3.0, sum(1 / s for s in range(1, 6)) / 5))
     assert found[-1] == points[-1]
     assert thinned(points[:10]) == tuple(points[:10])
+
+
+def test_a_quotation_that_is_not_in_the_response_is_named() -> None:
+    told = 'It says "I am  SICK of it." and “We are closed” and "sick", then "Kind regards".'
+    assert misquoted(told, "I am sick\nof it, truly. Good day.") == ("We are closed", "Kind regards")
+    assert misquoted("No quotation.", "Hello.") == ()
+
+
+def test_a_change_is_the_difference_of_the_shares_beside_it() -> None:
+    assert points_between(Rate(0.996, 0.9, 1.0, 40), Rate(0.921, 0.9, 1.0, 40)) == "\u22128"

@@ -10,7 +10,7 @@ import pytest
 from generate.blend.config import BlendConfig
 from generate.blend.write import blend_run
 from generate.report.data import gather
-from generate.report.model import ReportData
+from generate.report.model import Level, ReportData
 from generate.report.people import blends_of, fit_of
 from generate.report.render import render
 from judges.card.build import make_card, write_card
@@ -72,6 +72,9 @@ def test_labels_that_nobody_used_are_a_finding_until_a_card_uses_them(labelled: 
     try:
         after = gather(labelled)
         assert title not in {one.title for one in after.notices}
+        few = next(one for one in after.notices if one.title == "Checked against few labels of people")
+        assert (few.level, few.command) == (Level.CAUTION, f"tenet labels page {labelled}")
+        assert "12 labelled pairs" in few.body
         assert after.principles[0].people is not None
         assert 'data-label="people"' in render(after)
     finally:

@@ -18,22 +18,26 @@ from generate.report import notices
 from generate.report.costs import plan_rows, total_of
 from generate.report.data import gather
 from generate.report.evaluations import curve_of
+from generate.report.facts import model_name
 from generate.report.findings import Findings
 from generate.report.headline import trained_verdict, verdict
-from generate.report.measured import training_folders
+from generate.report.learnt import training_folders
 from generate.report.model import (
     AuditRow,
     CardRow,
     CostRow,
+    Curve,
     Evaluation,
     JudgeCard,
     Level,
     Notice,
     Rate,
     ReportData,
+    Series,
     Training,
 )
 from generate.report.opinions import Labels
+from generate.report.plots import lines
 from generate.report.render import render
 from tenet.cli import cli
 from tenet.config import load_config
@@ -58,7 +62,7 @@ SERIOUS, CAUTION, NOTE = (Notice(level, level.value, "") for level in Level)
         ((SERIOUS, CAUTION), 900, "Do not train on this data yet"),
         ((SERIOUS,), 0, "There is nothing to train on yet"),
         ((replace(SERIOUS, policy=True), CAUTION), 900, "Do not use the trained policy as it is"),
-        ((replace(CAUTION, policy=True),), 900, "No warnings"),
+        ((replace(CAUTION, policy=True),), 900, "No warnings about the data"),
     ],
 )
 def test_the_worst_finding_about_the_data_decides(found: tuple[Notice, ...], pairs: int, title: str) -> None:
@@ -70,9 +74,32 @@ def test_the_verdict_counts_what_it_stands_on() -> None:
         "1 serious finding and 2 cautionary findings about the data stand below."
     )
     assert "1 cautionary finding about the data stands below." in verdict((CAUTION,), 9).body
+    trained = replace(CAUTION, policy=True)
+    for notices_, words in (
+        ((trained,), "1 cautionary finding about what was trained stands"),
+        ((CAUTION, trained, trained), "2 cautionary findings about what was trained stand"),
+    ):
+        assert f"{words} below." in verdict(notices_, 900).body
+    assert "stand" not in verdict((), 900).body
     assert trained_verdict((CAUTION,), measured=True).title == "Measured, with reservations"
     assert trained_verdict((CAUTION,), measured=False).title == "Not shown to be better yet"
     assert trained_verdict((), measured=True).level is None
+
+
+def test_the_page_tells_no_place_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    project = home / "work" / "support"
+    project.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    path = make_run(project)
+    (path / "run.yaml").write_text(f"principles: {project}/manners.yaml\nprompts: {home}/data/asked.jsonl\n")
+    for here, file in ((project, "manners.yaml"), (project.parent, "support/manners.yaml")):
+        monkeypatch.chdir(here)
+        page = render(gather(path))
+        assert str(home) not in page
+        assert f"principles: {file}\nprompts: ~/data/asked.jsonl" in page
+    assert model_name("/usr/lib/python/pocket/models/judge") == "pocket/judge"
+    assert model_name("/srv/models/large/judge") == "models/large/judge"
 
 
 def everything() -> Findings:
@@ -93,7 +120,8 @@ def everything() -> Findings:
         file="principles/a file.yaml",
         cards=(JudgeCard("one", rows[:1], labelled=60), JudgeCard("two", rows[1:], labelled=60)),
         audits=(AuditRow("injection", "", "40 %", "", "at most 10 %", "fails", ""),),
-        uncarried=True, trainings=(Training("Policy by DPO", "dpo", (), ()), Training("Policy by PPO", "ppo", (), (), False)),
+        uncarried=True, trainings=(Training("Policy by DPO", "dpo", (), ()), Training("Policy by PPO", "ppo", (), (), False),
+                                  Training("Reward model", "reward", (), (), accuracy=0.4)),
     )  # fmt: skip
 
 
@@ -228,6 +256,13 @@ def test_trainings_on_the_run_are_found_beside_it(tmp_path: Path, monkeypatch: p
     assert done.exit_code == 0
     page = (path / "report.html").read_text(encoding="utf-8")
     assert page.count('<td class="r">0.7</td>') == 2
+
+
+def test_a_line_that_ends_before_the_others_says_where() -> None:
+    longer, shorter = Series("training", ((1.0, 0.5), (5.0, 0.9))), Series("held out", ((1.0, 0.6), (4.0, 0.733)))
+    drawn = lines(Curve("Agreement", "", (longer, shorter)))
+    assert drawn is not None
+    assert [(path.last, path.when) for path in drawn.paths] == [("0.9", "at the end"), ("0.733", "at step 4, its last")]
 
 
 def test_a_log_of_one_line_is_told_in_words(tmp_path: Path) -> None:

@@ -128,3 +128,13 @@ def test_the_whole_loop_and_again_without_asking_anything(tmp_path: Path) -> Non
 
 def test_the_quick_form_is_smaller() -> None:
     assert QUICK.prompts < 100
+
+
+def test_the_next_step_can_be_typed_where_the_program_is_not_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/tenet"), "demo"])
+    said = next_step(plan(Path("out"), "principles/pocket/courteous.yaml"), {"asked": ["courteous"]})
+    assert said == "Next, ask for the opposite: .venv/bin/tenet demo --principles pocket/blunt"

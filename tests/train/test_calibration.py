@@ -1,12 +1,15 @@
 """Held-out scores against numbers worked by hand, and on models that are calibrated by construction."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from judges.calibration.scores import expected_calibration_error
 from train.calibration import Link, held_out_metrics
+from train.config import Method
+from train.session import TrainResult, summary
 
 
 def test_scores_by_hand() -> None:
@@ -22,8 +25,9 @@ def test_scores_by_hand() -> None:
 
 
 def test_weights_count() -> None:
-    found = held_out_metrics([1.0, -1.0], [1.0, 1.0], [3.0, 1.0])
-    assert found["pair_accuracy"] == pytest.approx(0.75)
+    found = held_out_metrics([1.0, -1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.5], [3.0, 1.0, 2.0, 9.0])
+    assert found["pair_accuracy"] == pytest.approx(4 / 6)
+    assert (found["pairs_right"], found["pairs_decided"], found["pairs"]) == (1.5, 3.0, 4.0)
 
 
 def test_no_rows_give_no_scores() -> None:
@@ -61,4 +65,21 @@ def test_gaps_of_ipo_are_probabilities_on_a_line() -> None:
 
 
 def test_gaps_of_the_hinge_have_an_order_and_nothing_else() -> None:
-    assert held_out_metrics([1.0, -0.5], [0.8, 0.6], [1.0, 1.0], Link.NONE) == {"pairs": 2.0, "pair_accuracy": 0.5}
+    assert held_out_metrics([1.0, -0.5], [0.8, 0.6], [1.0, 1.0], Link.NONE) == {
+        "pairs": 2.0, "pair_accuracy": 0.5, "pairs_right": 1.0, "pairs_decided": 2.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [
+        (
+            held_out_metrics([1.0, -1.0, -1.0], [1.0, 1.0, 1.0], [4.0, 1.0, 1.0]),
+            "accuracy 0.667 by weight (1 of 3 pairs)",
+        ),
+        (held_out_metrics([1.0, -1.0, -1.0], [1.0, 1.0, 1.0], [2.0, 2.0, 2.0]), "accuracy 0.333, Brier"),
+    ],
+)
+def test_a_summary_says_where_an_accuracy_is_weighted(metrics: dict[str, float], words: str) -> None:
+    found = {"train_loss": 0.5} | {f"eval_{key}": value for key, value in metrics.items()}
+    assert f"held out (3): {words}" in summary(TrainResult(Method.REWARD, Path("reward"), found, 5, 1.0, 30, 3))

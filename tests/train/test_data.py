@@ -214,3 +214,13 @@ def test_digests_follow_the_bytes(tmp_path: Path) -> None:
     write_jsonl(data, pair_rows(4))
     assert digests(tmp_path / "set") != before
     assert digests(None) == {}
+
+
+def test_a_readme_that_is_no_card_of_the_hub_leaks_no_warning_of_its_library(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "pairs"
+    write_jsonl(folder / "train.jsonl", pair_rows(3))
+    (folder / "README.md").write_text("# Pairs of ours\n")
+    assert len(open_source(config_for(folder), Method.DPO, tmp_path / "cache").train) == 3
+    assert [record.message for record in caplog.records if "card metadata" in record.message] == []

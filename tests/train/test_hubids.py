@@ -72,3 +72,24 @@ def test_offline_nothing_begins_without_its_models(tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert "hf download lab/m; hf download lab/one; hf download lab/two" in done.stderr
     assert not out.exists()
+
+
+def test_a_misspelt_bundled_model_or_run_is_told_without_asking_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = write_jsonl(tmp_path / "pairs.jsonl", pair_rows(4))
+    ask = CliRunner().invoke
+    done = ask(cli, ["train", "reward", "--model", "pocket/policyy", "--data", str(data), "--out", "out"])
+    assert done.exit_code == 3
+    assert done.stderr == (
+        "Error: model: there is no bundled model pocket/policyy\n"
+        "  the bundled models are pocket/policy and pocket/judge\n"
+    )
+    run = tmp_path / "runs/support"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    done = ask(cli, ["train", "dpo", "--model", "pocket/policy", "--data", "runs/nope", "--out", "out"])
+    assert done.exit_code == 3
+    assert done.stderr == "Error: There is no run runs/nope.\n  Runs in runs: support.\n"
+    assert not (tmp_path / "out").exists()

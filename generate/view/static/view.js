@@ -215,7 +215,7 @@ function pair(told, beside) {
   }
   const turns = told.prompt.map((turn) => make("div", { class: `turn ${ROLES[turn.role] ? turn.role : ""}` }, make("span", { class: "role", text: ROLES[turn.role] || turn.role }), text(turn.text)));
   const summary = [["P(chosen is better)", gauge(told.p)], ["chosen shown first", gauge(told.shown_first)], ["chosen shown second", gauge(told.shown_second)],
-    ["Margin (log-odds)", share(told.margin)], ["Weight", told.weight === null ? "–" : String(told.weight)], ["Answers", String(told.judgements)]];
+    ["Margin (log-odds)", share(told.margin)], ["Weight", told.weight === null ? "–" : String(Number(told.weight.toPrecision(3)))], ["Answers", String(told.judgements)]];
   const written = told.asked.concat(told.members).filter((one) => one.critique || one.thinking || one.reason);
   const found = [
     make("button", { type: "button", id: "back", class: "quiet", text: "← Pairs", onclick: close }),

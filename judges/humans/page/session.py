@@ -251,7 +251,7 @@ class Session:
         left = [one.doubt for one in self.items if one.pair not in done]
         return Tally(
             len(done), len(self.items), len(own), sum(label.preference is Choice.SKIP for _, label in own), people,
-            between, within, worth(agreed, weights), sum(left) / len(left) if left else None,
+            between, within, worth(agreed, weights, len(self.items) - len(done)), sum(left) / len(left) if left else None,
         )  # fmt: skip
 
     def _label(self, told: Answer) -> Label:

@@ -187,7 +187,11 @@ def test_labels_with_an_inclusion_probability_weigh_its_inverse(tmp_path: Path) 
     weights[data.truth == 0] = 1.0
     rare = replace(data, weights=weights * [3.0, 1.0])
     assert card_of(data, replicates=10).judges["one/V"].figures["accuracy"].value == 0.5
-    assert card_of(rare, replicates=10).judges["one/V"].figures["accuracy"].value == pytest.approx(0.75)
+    weighed = card_of(rare, replicates=10).judges["one/V"].figures
+    for name in ("accuracy", "accuracy_where_consistent"):
+        assert weighed[name].value == pytest.approx(0.75), name
+        assert weighed[name].more == {"weighted": True}, name
+    assert not card_of(data, replicates=10).judges["one/V"].figures["accuracy"].more
 
 
 def test_repeated_questions(tmp_path: Path) -> None:

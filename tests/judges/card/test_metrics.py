@@ -10,8 +10,9 @@ import pytest
 
 from judges.card import agreement, certainty, cycles, lengths, order, principles
 from judges.card.agreement import NONE, TIE, A, B
-from judges.card.bootstrap import MOST_UNITS, Resampler, ratio, share
+from judges.card.bootstrap import MOST_UNITS, Resampler, average, ratio, share
 from judges.card.figures import Figure, unknown
+from tenet.intervals import wilson
 
 
 def codes(*rows: Any) -> Any:
@@ -308,3 +309,20 @@ def test_principles_of_ratings() -> None:
     assert found["never"]["fire_rate"]["value"] == 0.0
     assert "not estimable" in found["never"]["redundancy"]["reason"]
     assert "not estimable" in found["never"]["association"]["refuse"]["reason"]
+
+
+@pytest.mark.parametrize("hit", [False, True])
+def test_ten_rows_alike_are_not_certain(hit: bool) -> None:
+    """The bootstrap of equal rows is a point; Wilson's interval of 10 of 10 starts at 72 %."""
+    rows, groups, draws = share(np.full(10, hit)), np.arange(10), Resampler(10)
+    found = draws.figure(rows, groups, ratio, none="")
+    assert (found.low, found.high) == pytest.approx(wilson(float(hit), 10))
+    assert found.high is not None
+    assert found.low is not None
+    assert found.high - found.low > 0.25
+    fewer = draws.figure(rows, groups // 2, ratio, none="")
+    assert (fewer.low, fewer.high) == pytest.approx(wilson(float(hit), 5)), "two rows of a prompt are one unit"
+    weighed = draws.figure(share(np.full(10, hit), np.array([9.0] + [1.0] * 9)), groups, ratio, none="")
+    assert (weighed.low, weighed.high) == pytest.approx(wilson(float(hit), 18**2 / 90)), "of unequal weights, fewer"
+    mean = draws.figure(np.column_stack([np.zeros(10), np.ones(10)]), groups, average, none="")
+    assert (mean.value, mean.low, mean.high) == (0.0, None, None), "no share, so nothing bounds it"

@@ -181,6 +181,24 @@ def test_the_labels_of_a_run_carry_the_joint_probability(tmp_path: Path) -> None
     assert {one.id for one in found} >= {elsewhere.id, lost.id}, "and ids stay"
 
 
+def test_labels_of_a_file_weigh_as_those_of_the_page_where_both_are_random(tmp_path: Path) -> None:
+    """Ten rows that came back of an export of all pairs are a sample of them, not certain to be labelled."""
+    designs = drawn(((Queue.RANDOM, 10),), 0)
+    write_designs(tmp_path, designs)
+    shown = [PLACE[one.pair] for one in designs[0].plan.chosen]
+    pages = [page_label(place, 10 / COUNT) for place in shown]
+    others = [place for place in range(COUNT) if place not in shown]
+    files = [with_id(Label("", turns(place), "one", "other", Choice.B, "bob")) for place in others]
+    add_labels(tmp_path / "labels.jsonl", [*pages, *files[:10]])
+    assert [one.inclusion_probability for one in run_labels(tmp_path)] == pytest.approx([10 / COUNT] * 20)
+    add_labels(tmp_path / "labels.jsonl", files)
+    again = {one.inclusion_probability for one in run_labels(tmp_path) if one.source != PAGE}
+    assert again == {len(files) / COUNT}
+    everything = [with_id(Label("", turns(place), "one", "other", Choice.B, "eve")) for place in range(COUNT)]
+    add_labels(tmp_path / "labels.jsonl", everything)
+    assert {one.inclusion_probability for one in run_labels(tmp_path) if one.source != PAGE} == {1.0}, "a census"
+
+
 def test_designs_read_back_whole(tmp_path: Path) -> None:
     designs = drawn(QUEUES["three"], 3)
     write_designs(tmp_path, designs)

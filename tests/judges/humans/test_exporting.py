@@ -183,6 +183,8 @@ def test_labels_of_pairs_that_the_run_does_not_hold_are_told(made: Path, tmp_pat
     told, said = invoke("import", str(tmp_path / "l.jsonl"), "--to", str(made), "--json")
     assert json.loads(told)["unknown"] == 1
     assert "1 labels of pairs that the run does not hold, kept (line 1)" in said
+    assert f"Warning: none of the 1 labels of l.jsonl is of a pair of {made}" in said
+    assert f"tenet labels import {tmp_path / 'l.jsonl'} --to RUN" in said
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -163,6 +163,18 @@ def test_agreement_with_the_judge_is_weighted_and_ties_are_half(tmp_path: Path) 
     assert session.tally().worth.agreement == pytest.approx((2 * 1 + 10 * 0 + 2 * 0.5) / 14)
 
 
+def test_no_more_labels_are_foretold_than_pairs_are_left(tmp_path: Path) -> None:
+    session = make_session(tmp_path, 3, overlap=0.0, repeat=0.0)
+    told = []
+    for second in range(3):
+        shown = session.shown("ann")
+        assert shown is not None
+        session.answer(answer(shown, "ann", second=second))
+        told.append(session.tally().worth)
+    assert [one.next for one in told] == [2, 1, 0]
+    assert [one.next_narrow > 0 for one in told] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

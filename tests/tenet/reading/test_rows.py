@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tenet.errors import InvalidInput, MissingInput
+from tenet.reading.prompts import PromptStream
 from tenet.reading.rows import RawRow, open_rows
 
 ROWS = [
@@ -169,3 +170,18 @@ def test_lines_are_read_to_a_byte_and_found_by_what_they_hold(tmp_path: Path) ->
     array = tmp_path / "rows.json"
     array.write_text('[{"x": 1}, {"y": 2}]')
     assert len(list(open_rows(array).holding(b'"x"'))) == 2, "rows that are no lines are all read"
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("", "put one row a line into it, or name another file"),
+        ('{"prompt": "Why?\n', "mend these rows or take them out; few enough of them are left out and counted"),
+    ],
+)
+def test_prompts_that_cannot_be_read_are_told_with_a_cure(tmp_path: Path, text: str, cure: str) -> None:
+    file = tmp_path / "p.jsonl"
+    file.write_text(text)
+    with pytest.raises(InvalidInput) as caught:
+        list(PromptStream(open_rows(file)))
+    assert str(caught.value).endswith(f"\n  {cure}")

@@ -201,3 +201,10 @@ def test_versions_are_told_without_importing() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "False"
     assert done.stdout.split()[1] == str(versions()["torch"])
+
+
+def test_a_changed_setting_of_a_sampler_is_told_by_the_key_that_sets_it() -> None:
+    assert (
+        str(Change("policy lab/m-1.5.sampling.temperature", 1.0, 0.3)) == "policy.temperature (lab/m-1.5): 1.0 -> 0.3"
+    )
+    assert str(Change("judge.seed", 1, 2)) == "judge.seed: 1 -> 2"

@@ -123,9 +123,10 @@ function showTally(state) {
   if (worth.agreement !== null) fact(list, "Judge and people", percent(worth.agreement), `${percent(worth.low)} to ${percent(worth.high)}`);
   if (state.mends !== null) fact(list, "A label mends a verdict", `1 in ${Math.max(1, Math.round(1 / Math.max(state.mends, 0.001)))}`, "expected, of the pairs left");
   const next = (200 * worth.next_narrow).toFixed(1);
-  $("advice").textContent = worth.pays
-    ? `The next ${worth.next} labels narrow the interval by about ${next} points.`
-    : `The next ${worth.next} labels would narrow the interval by ${next} points only: for measuring the judge, more hardly pay.`;
+  const labels = worth.next === 1 ? "label" : `${worth.next} labels`;
+  if (!worth.next) $("advice").textContent = state.item ? "Every pair has a label; the ones shown now are asked about again, of a second person or of you." : "";
+  else if (worth.pays) $("advice").textContent = `The next ${labels} narrow${worth.next === 1 ? "s" : ""} the interval by about ${next} points.`;
+  else $("advice").textContent = `The next ${labels} would narrow the interval by ${next} points only: for measuring the judge, more hardly pay.`;
 }
 
 function show(state) {
