@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,8 +113,9 @@ def test_only_what_changed_is_asked_once_and_the_plan_is_exact(tmp_path: Path, m
     assert line.owed == Amount.exact(asked(run) - began) == Amount.exact(len(new) - 20)
     taken = {one.id for one in _cached(run)}
     assert line.prompt_tokens == Amount.exact(sum(one.prompt_tokens or 0 for one in new if one.id not in taken))
-    preflight = min(20, PROMPTS) * (8 if mode == "each" else 2) * (line.owed.high > 0)
-    assert (tmp_path / "asked.log").read_text().count("\n") - questions == len(new) + preflight
+    assert (tmp_path / "asked.log").read_text().count("\n") - questions == len(
+        new
+    )  # the judge passed its pre-flight before
 
 
 def _cached(run: Path) -> list[Judgement]:
@@ -297,7 +299,7 @@ def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
     assert command(run, "nowhere.yaml").exit_code == 3
     whole = command(run, edited(tmp_path), "--run", str(run), "--sample", "5000")
     assert "all of them were judged under both files" in whole.stdout
-    assert "exactly" in whole.stdout
+    assert re.search(rf"(\d+) of \d+ verdicts flip: \1 of the run's {PAIRS} pairs, [\d.]+%\.", whole.stdout)
 
 
 @pytest.mark.parametrize(
