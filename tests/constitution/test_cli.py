@@ -43,7 +43,7 @@ def test_check_reports_every_problem_of_every_file_and_exits_2(good: Path, tmp_p
         f"{bad}:5:6: a second principle has the id",
         f"{bad}:6:17: unknown key",
         'did you mean "weight"?',
-        f"{worse}:2:1: not valid YAML",
+        f"{worse}:1:7: not valid YAML",
         'did you mean "honesty"?',
     ):
         assert part in result.stderr
