@@ -9,7 +9,6 @@ they read what was whole when they began. Knows no format and no run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from judges.humans.counts import LabelCounts
 from judges.humans.importer import Labels, LabelSet, read_labels
 from judges.humans.labels import WITHDRAWS, label_to_json
 from tenet.errors import UsageError
-from tenet.ids import Json, canonical_json
+from tenet.ids import Json, canonical_json, file_digest
 from tenet.records import Label
 from tenet.runs import atomic
 
@@ -98,8 +97,7 @@ def store_digest(path: Path) -> str:
     with atomic.storage(path):
         if not path.is_file() or not path.stat().st_size:
             return ""
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
 
 
 def add_labels(path: Path, labels: Iterable[Label], *, withdrawn: Collection[str] = ()) -> Merged:
